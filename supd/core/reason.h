@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CORE_REASON_H
+#define CORE_REASON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Why a child is not running: the exit reasons and start errors of
+ * otp-semantics, table 0.1.  Plain data, copied by value.
+ */
+enum reason_kind {
+	REASON_NONE,     /* it has never ended */
+	REASON_NORMAL,   /* exit 0, or one of success_exit: `normal` */
+	REASON_SHUTDOWN, /* SIGTERM, an ordered stop, a supervisor's end */
+	REASON_EXIT,     /* code: the exit code */
+	REASON_FATAL,    /* code: an exit code of fatal_exit: never restarted */
+	REASON_SIGNAL,   /* code: the signal; core: dumped */
+	REASON_KILLED,   /* SIGKILL sent by supd itself */
+	/* Start errors: the child never was ready. */
+	REASON_SPAWN,   /* step (enum spawn_step of wire.h), code: the errno */
+	REASON_EARLY,   /* ended before it was ready; under: EXIT or SIGNAL */
+	REASON_TIMEOUT, /* not ready within start_timeout */
+	REASON_CHILD,   /* a supervisor's child failed to start; child: which */
+	REASON_IGNORE,  /* `enabled: false`: rule S-9 */
+	REASON_N
+};
+
+/* More about a REASON_SHUTDOWN, for people only: no decision reads it. */
+enum reason_why {
+	WHY_NONE,
+	WHY_ASKED,         /* ordered: terminate_child, or the parent's stop */
+	WHY_GROUP,         /* a sibling's restart stopped it */
+	WHY_GAVE_UP,       /* restart intensity reached (E-1) */
+	WHY_AUTO_SHUTDOWN, /* significant children ended */
+	WHY_ROLLBACK,      /* a sibling failed to start at boot (S-3) */
+	WHY_N
+};
+
+struct reason {
+	uint8_t kind;  /* enum reason_kind */
+	uint8_t why;   /* enum reason_why */
+	uint8_t under; /* REASON_EARLY: enum reason_kind of the end itself */
+	bool core;     /* a core was dumped */
+	int32_t code;  /* exit code, signal or errno */
+	int32_t step;  /* REASON_SPAWN: which step failed */
+	uint32_t child; /* REASON_CHILD: the node that failed */
+};
+
+/* `normal`, `shutdown`: a transient child is not restarted (table 1.3). */
+bool reason_is_clean(const struct reason *r);
+
+/* One of the start errors. */
+bool reason_is_start_error(const struct reason *r);
+
+/*
+ * In the operator's words: "exit 1", "SIGSEGV (core)", "shutdown",
+ * "exit 1 before ready", "gave up".  Writes at most len bytes with the NUL and
+ * returns buf.
+ */
+const char *reason_text(const struct reason *r, char *buf, size_t len);
+
+/* "SIGTERM" for 15; "signal 99" is written to buf for one without a name. */
+const char *signal_name(int sig, char *buf, size_t len);
+
+/* 15 for "TERM", "SIGTERM" or "15"; 0 if there is no such signal. */
+int signal_number(const char *name);
+
+#endif /* CORE_REASON_H */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/window.h"
+
+#include <assert.h>
+
+void
+window_init(struct window *w, uint32_t max, int64_t period_ns, mono_t *at)
+{
+	assert(period_ns > 0);
+	assert(max <= WINDOW_MAX);
+	assert(max == 0 || at != NULL);
+	*w = (struct window){ .period_ns = period_ns, .max = max, .at = at };
+}
+
+void
+window_clear(struct window *w)
+{
+	w->len = 0;
+	w->next = 0;
+}
+
+/*
+ * Only the last `max` restarts matter: the window trips exactly when the
+ * restart `max` places back is still inside it.  One comparison replaces OTP's
+ * walk over the list, and the ring never grows.
+ */
+bool
+window_admit(struct window *w, mono_t now)
+{
+	if (w->max == 0)
+		return false;
+	if (w->len == w->max) {
+		mono_t oldest = w->at[w->next];
+
+		assert(!mono_before(now, oldest));
+		if (now.ns - oldest.ns <= w->period_ns)
+			return false;
+	} else {
+		w->len++;
+	}
+	w->at[w->next] = now;
+	w->next = (w->next + 1) % w->max;
+	return true;
+}
+
+uint32_t
+window_used(const struct window *w, mono_t now)
+{
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < w->len; i++)
+		used += now.ns - w->at[i].ns <= w->period_ns;
+	return used;
+}

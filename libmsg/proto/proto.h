@@ -16,19 +16,19 @@
 #define PROTO_VERSION 1
 
 /* A libmsg pid: 24 bits of slot, 40 of incarnation.  0 is nobody. */
-#define PROTO_PID(slot, inc) ((uint64_t)(slot) << 40 | ((inc) & 0xffffffffffu))
+#define PROTO_PID(slot, inc) ((uint64_t)(slot) << 40 | ((inc)&0xffffffffffu))
 #define PROTO_PID_SLOT(pid)  ((uint32_t)((pid) >> 40))
-#define PROTO_PID_INC(pid)   ((pid) & UINT64_C(0xffffffffff))
+#define PROTO_PID_INC(pid)   ((pid)&UINT64_C(0xffffffffff))
 /* Guests of the control socket: slot 0xffffff, inc counts guests. */
 #define PROTO_GUEST_SLOT 0xffffffu
 
 enum proto_type {
 	/* Between workers (and, relayed, guests). */
 	PROTO_DATA = 1,
-	PROTO_CALL,    /* ref: to be returned in the REPLY */
+	PROTO_CALL, /* ref: to be returned in the REPLY */
 	PROTO_REPLY,
 	PROTO_CAST,
-	PROTO_HELLO,   /* first frame of a nanomsg connection */
+	PROTO_HELLO, /* first frame of a nanomsg connection */
 	PROTO_CREDIT,
 	PROTO_BARRIER,
 	PROTO_BYE,
@@ -63,7 +63,7 @@ enum proto_content {
 
 struct proto_frame {
 	uint8_t version;
-	uint8_t type;   /* enum proto_type */
+	uint8_t type; /* enum proto_type */
 	uint16_t flags;
 	uint32_t length; /* of header and body, without the padding */
 	uint64_t to;
@@ -76,7 +76,7 @@ struct proto_frame {
 #define PROTO_HEADER_SIZE 40
 _Static_assert(sizeof(struct proto_frame) == PROTO_HEADER_SIZE, "wire format");
 
-#define PROTO_LIFELINE_MAX (64 * 1024) /* largest lifeline frame */
+#define PROTO_LIFELINE_MAX (64 * 1024)   /* largest lifeline frame */
 #define PROTO_MESSAGE_MAX  (1024 * 1024) /* largest nanomsg frame */
 #define PROTO_NAME_MAX     64
 #define PROTO_PATH_MAX     1024
@@ -88,8 +88,8 @@ struct proto_join {
 };
 
 struct proto_welcome {
-	uint64_t self;                       /* the worker's pid */
-	char endpoint[PROTO_ENDPOINT_MAX];   /* where to bind the mailbox */
+	uint64_t self;                     /* the worker's pid */
+	char endpoint[PROTO_ENDPOINT_MAX]; /* where to bind the mailbox */
 	char path[PROTO_PATH_MAX];
 };
 
@@ -99,7 +99,7 @@ struct proto_result {
 };
 
 struct proto_resolved {
-	uint64_t pid; /* 0: nobody (noproc) */
+	uint64_t pid;  /* 0: nobody (noproc) */
 	int32_t error; /* errno when it exists but cannot be reached directly */
 	uint32_t zero;
 	char endpoint[PROTO_ENDPOINT_MAX];

@@ -15,18 +15,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define must_check  __attribute__((warn_unused_result))
-#define cleanup_(f) __attribute__((cleanup(f)))
+#define must_check    __attribute__((warn_unused_result))
+#define cleanup_(f)   __attribute__((cleanup(f)))
 #define printf_(a, b) __attribute__((format(printf, a, b)))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-#define take_ptr(p)                                                           \
-	({                                                                    \
-		__typeof__(&(p)) take_p_ = &(p);                              \
-		__typeof__(p) take_v_ = *take_p_;                             \
-		*take_p_ = NULL;                                              \
-		take_v_;                                                      \
+#define take_ptr(p)                                                            \
+	({                                                                     \
+		__typeof__(&(p)) take_p_ = &(p);                               \
+		__typeof__(p) take_v_ = *take_p_;                              \
+		*take_p_ = NULL;                                               \
+		take_v_;                                                       \
 	})
 
 /* Hand over an fd: the owner forgets it. */

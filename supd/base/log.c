@@ -40,8 +40,8 @@ log_line(int prio, const char *fmt, va_list ap, int err)
 	if (err != 0) {
 		n = snprintf(line + len, max - len, ": %s", strerror(err));
 		if (n > 0)
-			len += (size_t)n < max - len ? (size_t)n
-						     : max - len - 1;
+			len +=
+			    (size_t)n < max - len ? (size_t)n : max - len - 1;
 	}
 	line[len++] = '\n';
 	/* There is nowhere to report a failing stderr to. */
@@ -49,13 +49,13 @@ log_line(int prio, const char *fmt, va_list ap, int err)
 	errno = saved;
 }
 
-#define LOG_BODY(prio, err)                                                   \
-	do {                                                                  \
-		va_list ap;                                                   \
-		int err_ = (err);                                             \
-		va_start(ap, fmt);                                            \
-		log_line(prio, fmt, ap, err_);                                \
-		va_end(ap);                                                   \
+#define LOG_BODY(prio, err)                                                    \
+	do {                                                                   \
+		va_list ap;                                                    \
+		int err_ = (err);                                              \
+		va_start(ap, fmt);                                             \
+		log_line(prio, fmt, ap, err_);                                 \
+		va_end(ap);                                                    \
 	} while (0)
 
 void

@@ -61,9 +61,9 @@ struct conf_worker {
 	struct worker_spec spec;
 	const char *description; /* or NULL */
 	const char *const *argv; /* NULL-terminated, at least one */
-	const char *const *env;  /* "K=V", NULL-terminated: env_file, then env */
-	bool env_clear;          /* start from nothing, not supd's environment */
-	uint32_t instance;       /* 1.., 0 when `instances` is not given */
+	const char *const *env; /* "K=V", NULL-terminated: env_file, then env */
+	bool env_clear;         /* start from nothing, not supd's environment */
+	uint32_t instance;      /* 1.., 0 when `instances` is not given */
 	uint32_t instances;
 	enum ready_mode ready;
 	int ready_fd;
@@ -92,7 +92,7 @@ struct conf_sup {
 	const char *const *giveup_argv; /* on_giveup: exec, or NULL */
 	uint32_t start_rate;            /* root only: spawns a second, 0 none */
 	struct conf_children children;
-	struct conf_child *template;    /* simple_one_for_one, or NULL */
+	struct conf_child *template; /* simple_one_for_one, or NULL */
 };
 
 /* A node of the configured tree, in start order. */
@@ -153,7 +153,7 @@ void conf_print(const struct conf *c, struct buf *out);
  */
 void conf_show(const struct conf_child *c,
     void (*emit)(
-        void *ctx, const char *key, const char *value, const char *origin),
+	void *ctx, const char *key, const char *value, const char *origin),
     void *ctx);
 
 #endif /* CONF_CONF_H */

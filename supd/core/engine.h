@@ -39,17 +39,17 @@ enum child_state {
 };
 
 enum event_kind {
-	EV_TICK,          /* time has passed */
-	EV_BOOT,          /* start the root */
-	EV_SHUTDOWN,      /* stop the root, as its parent would (T-6) */
-	EV_SPAWNED,       /* node, inc: the process exists; code: its pid */
-	EV_EXECED,        /* node, inc: it has become the program */
-	EV_SPAWN_FAILED,  /* node, inc, step, code (errno): it never ran */
-	EV_READY,         /* node, inc: READY_EVENT came true */
-	EV_EXITED,        /* node, inc, code, is_signal, core: ended, and its
-	                     process group is empty (D6) */
-	EV_START_CHILD,   /* node: supervisor, child: a detached node, tag */
-	EV_RESTART_CHILD, /* node: the stopped child, tag */
+	EV_TICK,            /* time has passed */
+	EV_BOOT,            /* start the root */
+	EV_SHUTDOWN,        /* stop the root, as its parent would (T-6) */
+	EV_SPAWNED,         /* node, inc: the process exists; code: its pid */
+	EV_EXECED,          /* node, inc: it has become the program */
+	EV_SPAWN_FAILED,    /* node, inc, step, code (errno): it never ran */
+	EV_READY,           /* node, inc: READY_EVENT came true */
+	EV_EXITED,          /* node, inc, code, is_signal, core: ended, and its
+	                       process group is empty (D6) */
+	EV_START_CHILD,     /* node: supervisor, child: a detached node, tag */
+	EV_RESTART_CHILD,   /* node: the stopped child, tag */
 	EV_TERMINATE_CHILD, /* node: the child, tag */
 	EV_DELETE_CHILD,    /* node: the stopped child, tag */
 	EV_CLEAR,           /* node: supervisor: empty its window */
@@ -70,13 +70,13 @@ struct event {
 };
 
 enum effect_kind {
-	EFF_SPAWN,   /* node, inc: start this incarnation */
-	EFF_SIGNAL,  /* node, inc, sig, group: signal it */
-	EFF_REPLY,   /* tag, result, node, reason: a call has ended */
-	EFF_STATE,   /* node: from -> to, reason; a child moved */
-	EFF_REPORT,  /* node, report, reason, used, limit: see below */
-	EFF_FREED,   /* node is forgotten: release what hangs on it */
-	EFF_DONE,    /* reason: the root is down, nothing runs any more */
+	EFF_SPAWN,  /* node, inc: start this incarnation */
+	EFF_SIGNAL, /* node, inc, sig, group: signal it */
+	EFF_REPLY,  /* tag, result, node, reason: a call has ended */
+	EFF_STATE,  /* node: from -> to, reason; a child moved */
+	EFF_REPORT, /* node, report, reason, used, limit: see below */
+	EFF_FREED,  /* node is forgotten: release what hangs on it */
+	EFF_DONE,   /* reason: the root is down, nothing runs any more */
 	EFF_KIND_N
 };
 
@@ -95,17 +95,17 @@ enum report_kind {
 /* What an API call came to: the result terms of table 1.9. */
 enum result {
 	RESULT_OK,
-	RESULT_IGNORED,         /* {ok, undefined} */
+	RESULT_IGNORED, /* {ok, undefined} */
 	RESULT_NOT_FOUND,
 	RESULT_RUNNING,
 	RESULT_RESTARTING,
 	RESULT_ALREADY_STARTED,
 	RESULT_ALREADY_PRESENT,
-	RESULT_START_FAILED,    /* reason tells */
+	RESULT_START_FAILED, /* reason tells */
 	RESULT_MAX_CHILDREN,
-	RESULT_SIMPLE,          /* {error, simple_one_for_one} */
-	RESULT_NOPROC,          /* the supervisor is not running */
-	RESULT_BUSY,            /* more than ENGINE_CALLS_MAX wait already */
+	RESULT_SIMPLE, /* {error, simple_one_for_one} */
+	RESULT_NOPROC, /* the supervisor is not running */
+	RESULT_BUSY,   /* more than ENGINE_CALLS_MAX wait already */
 	RESULT_N
 };
 
@@ -117,8 +117,9 @@ struct effect {
 	node_t offender;
 	uint64_t inc;
 	uint64_t tag;
-	uint64_t seq;   /* STATE, REPORT: counts up by one */
-	uint64_t cause; /* STATE, REPORT: seq of the failure that began it, or 0 */
+	uint64_t seq; /* STATE, REPORT: counts up by one */
+	/* STATE, REPORT: seq of the failure that began it, or 0 */
+	uint64_t cause;
 	enum child_state from, to;
 	enum report_kind report;
 	enum result result;
@@ -174,7 +175,7 @@ void engine_step(
 /* When the next EV_TICK is due, or MONO_NEVER. */
 mono_t engine_deadline(const struct engine *e);
 
-/* Assert every invariant of the tree; O(nodes).  For tests and -Ddebug_check. */
+/* Assert every invariant of the tree: O(nodes), for tests and debug_check. */
 void engine_check(const struct engine *e);
 
 /* ---- read-only questions; n must be a node in use --------------------- */
@@ -186,8 +187,7 @@ node_t engine_parent(const struct engine *e, node_t n); /* NODE_NONE: root */
 node_t engine_first_child(const struct engine *e, node_t n);
 node_t engine_next_child(const struct engine *e, node_t n);
 /* The child of `sup` with that name, or NODE_NONE. */
-node_t engine_find_child(
-    const struct engine *e, node_t sup, const char *name);
+node_t engine_find_child(const struct engine *e, node_t sup, const char *name);
 enum child_state engine_state(const struct engine *e, node_t n);
 uint64_t engine_incarnation(const struct engine *e, node_t n); /* 0: never */
 /* False once terminate_child stopped it, until it is started again. */
@@ -196,7 +196,7 @@ bool engine_is_dynamic(const struct engine *e, node_t n);
 /* Restarts of this child by its supervisor since it was added. */
 uint64_t engine_restarts(const struct engine *e, node_t n);
 struct reason engine_last_reason(const struct engine *e, node_t n);
-mono_t engine_since(const struct engine *e, node_t n); /* of this state */
+mono_t engine_since(const struct engine *e, node_t n);    /* of this state */
 mono_t engine_last_end(const struct engine *e, node_t n); /* last exit */
 mono_t engine_node_deadline(const struct engine *e, node_t n);
 const struct worker_spec *engine_worker_spec(const struct engine *e, node_t n);

@@ -39,12 +39,12 @@ enum reason_why {
 };
 
 struct reason {
-	uint8_t kind;  /* enum reason_kind */
-	uint8_t why;   /* enum reason_why */
-	uint8_t under; /* REASON_EARLY: enum reason_kind of the end itself */
-	bool core;     /* a core was dumped */
-	int32_t code;  /* exit code, signal or errno */
-	int32_t step;  /* REASON_SPAWN: which step failed */
+	uint8_t kind;   /* enum reason_kind */
+	uint8_t why;    /* enum reason_why */
+	uint8_t under;  /* REASON_EARLY: enum reason_kind of the end itself */
+	bool core;      /* a core was dumped */
+	int32_t code;   /* exit code, signal or errno */
+	int32_t step;   /* REASON_SPAWN: which step failed */
 	uint32_t child; /* REASON_CHILD: the node that failed */
 };
 

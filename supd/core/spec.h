@@ -21,12 +21,7 @@ enum strategy {
 	STRATEGY_N
 };
 
-enum restart_type {
-	PERMANENT,
-	TRANSIENT,
-	TEMPORARY,
-	RESTART_TYPE_N
-};
+enum restart_type { PERMANENT, TRANSIENT, TEMPORARY, RESTART_TYPE_N };
 
 enum auto_shutdown {
 	AUTO_NEVER,

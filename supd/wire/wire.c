@@ -4,7 +4,10 @@
 #include <limits.h>
 #include <string.h>
 
-#define TEXT_FIELD(s, f) { offsetof(struct s, f), sizeof(((struct s *)0)->f) }
+#define TEXT_FIELD(s, f)                                                       \
+	{                                                                      \
+		offsetof(struct s, f), sizeof(((struct s *)0)->f)              \
+	}
 #define TEXTS_MAX 6
 
 /* What a type looks like: its sizes, and where its texts are. */
@@ -55,8 +58,8 @@ static const struct shape shapes[WIRE_TYPE_N] = {
 		TEXT_FIELD(wire_row, last_exit), TEXT_FIELD(wire_row, detail),
 		TEXT_FIELD(wire_row, path) } },
 	[WIRE_FIELD] = { "field", sizeof(struct wire_field), WIRE_TAIL_MAX,
-	    true, { TEXT_FIELD(wire_field, key),
-		TEXT_FIELD(wire_field, origin) } },
+	    true,
+	    { TEXT_FIELD(wire_field, key), TEXT_FIELD(wire_field, origin) } },
 	[WIRE_EVENT] = { "event", sizeof(struct wire_event), 0, false,
 	    { TEXT_FIELD(wire_event, kind), TEXT_FIELD(wire_event, path),
 		TEXT_FIELD(wire_event, text) } },

@@ -22,19 +22,19 @@
  */
 
 /* Role fds after exec.  Every role has the keeper on 3. */
-#define ROLE_FD_KEEPER 3
+#define ROLE_FD_KEEPER   3
 #define ENGINE_FD_BUS    4
 #define ENGINE_FD_LOGGER 5
 #define ENGINE_FD_SLOTS  6 /* the slot table, read-only */
-#define BUS_FD_ENGINE 4
-#define BUS_FD_LOGGER 5
-#define BUS_FD_CONTROL 6 /* control.sock, listening */
+#define BUS_FD_ENGINE    4
+#define BUS_FD_LOGGER    5
+#define BUS_FD_CONTROL   6 /* control.sock, listening */
 #define LOGGER_FD_ENGINE 4
 #define LOGGER_FD_BUS    5
 
-#define WIRE_PATH_MAX 1024 /* a child path with its NUL */
-#define WIRE_TEXT_MAX 512
-#define WIRE_TAIL_MAX (128 * 1024)
+#define WIRE_PATH_MAX  1024 /* a child path with its NUL */
+#define WIRE_TEXT_MAX  512
+#define WIRE_TAIL_MAX  (128 * 1024)
 #define WIRE_FRAME_MAX (WIRE_TAIL_MAX + 8192)
 
 enum wire_type {
@@ -46,7 +46,7 @@ enum wire_type {
 	WIRE_ACK,    /* struct wire_id: the exit was taken, free the slot */
 	WIRE_UP,     /* no struct: configuration accepted, loop entered */
 	WIRE_DONE,   /* struct wire_done: end supd with this exit code */
-	WIRE_EXEC,   /* struct wire_spawn, slot 0: run a helper (on_giveup exec) */
+	WIRE_EXEC,   /* struct wire_spawn, slot 0: run a helper program */
 
 	/* keeper -> engine */
 	WIRE_SPAWNED,      /* struct wire_spawned: the process exists */
@@ -62,12 +62,12 @@ enum wire_type {
 	/* engine -> bus */
 	WIRE_PREPARE, /* struct wire_prepare: a worker will be started */
 	WIRE_PROC,    /* struct wire_proc: this incarnation is being spawned */
-	WIRE_DEAD,    /* struct wire_dead: it has ended: purge its names, DOWN */
-	WIRE_FORGET,  /* struct wire_id: the worker is gone from the tree */
-	WIRE_ROW,     /* struct wire_row: one node, for a request */
-	WIRE_FIELD,   /* struct wire_field; tail: value: a line of `show` */
-	WIRE_EVENT,   /* struct wire_event: tag 0 live, else for a request */
-	WIRE_END,     /* struct wire_end; tail: text: a request has ended */
+	WIRE_DEAD,   /* struct wire_dead: it has ended: purge its names, DOWN */
+	WIRE_FORGET, /* struct wire_id: the worker is gone from the tree */
+	WIRE_ROW,    /* struct wire_row: one node, for a request */
+	WIRE_FIELD,  /* struct wire_field; tail: value: a line of `show` */
+	WIRE_EVENT,  /* struct wire_event: tag 0 live, else for a request */
+	WIRE_END,    /* struct wire_end; tail: text: a request has ended */
 
 	/* bus -> engine */
 	WIRE_PREPARED, /* struct wire_result: PREPARE is done */
@@ -80,7 +80,8 @@ enum wire_type {
 	WIRE_LOG_CLOSE, /* struct wire_id: stop capturing */
 	/* engine, bus -> logger */
 	WIRE_LOG_TAIL,   /* struct wire_log_tail: the last lines, please */
-	WIRE_LOG_FOLLOW, /* struct wire_log_tail: lines as they come; n 0: stop */
+	WIRE_LOG_FOLLOW, /* struct wire_log_tail: lines as they come; n 0: stop
+	                  */
 	/* logger -> engine */
 	WIRE_LOG_OPENED, /* struct wire_result */
 	/* logger -> engine, bus */
@@ -93,8 +94,8 @@ enum wire_type {
 struct wire_hdr {
 	uint16_t type; /* enum wire_type */
 	uint16_t zero;
-	uint32_t len;  /* of the whole frame */
-	uint64_t tag;  /* a request's number, given by who asked */
+	uint32_t len; /* of the whole frame */
+	uint64_t tag; /* a request's number, given by who asked */
 };
 
 struct wire_id {
@@ -144,8 +145,14 @@ const char *spawn_step_name(int step);
 #define SPAWN_GROUPS_MAX  64
 #define SPAWN_RLIMITS_MAX 16
 
-enum spawn_io { SPAWN_IO_NULL, SPAWN_IO_LOG, SPAWN_IO_INHERIT, SPAWN_IO_FILE,
-	SPAWN_IO_JOIN, SPAWN_IO_N };
+enum spawn_io {
+	SPAWN_IO_NULL,
+	SPAWN_IO_LOG,
+	SPAWN_IO_INHERIT,
+	SPAWN_IO_FILE,
+	SPAWN_IO_JOIN,
+	SPAWN_IO_N
+};
 
 /*
  * tail: NUL-terminated strings, in this order: the executable's path, cwd,
@@ -211,10 +218,10 @@ struct wire_exited {
 	int32_t pid;
 	uint64_t inc;
 	int64_t at_ns;
-	int32_t status;    /* exit code or signal */
+	int32_t status; /* exit code or signal */
 	uint8_t is_signal;
 	uint8_t core;
-	uint8_t leftover;  /* the group would not empty within its bound */
+	uint8_t leftover; /* the group would not empty within its bound */
 	uint8_t zero;
 	int64_t user_us, sys_us; /* rusage of the leader */
 	int64_t maxrss_kb;
@@ -228,7 +235,7 @@ struct wire_lifeline {
 	uint32_t zero;
 };
 
-#define PREPARE_NOTIFY 0x1u /* a NOTIFY_SOCKET: bind notify_path */
+#define PREPARE_NOTIFY  0x1u /* a NOTIFY_SOCKET: bind notify_path */
 #define PREPARE_MAILBOX 0x2u /* a mailbox directory for uid */
 
 struct wire_prepare {
@@ -268,12 +275,12 @@ struct wire_ready {
 };
 
 /* One node, for status, list, start and the like. */
-#define ROW_SUP     0x01u
-#define ROW_WANTED  0x02u /* not stopped by an operator */
-#define ROW_DYNAMIC 0x04u
-#define ROW_BUSY    0x08u
+#define ROW_SUP      0x01u
+#define ROW_WANTED   0x02u /* not stopped by an operator */
+#define ROW_DYNAMIC  0x04u
+#define ROW_BUSY     0x08u
 #define ROW_HAS_EXIT 0x10u
-#define ROW_ENABLED 0x20u
+#define ROW_ENABLED  0x20u
 
 struct wire_row {
 	uint32_t slot;
@@ -288,8 +295,8 @@ struct wire_row {
 	int64_t last_exit_ns; /* how long ago it last ended */
 	uint32_t used, limit; /* supervisors: restarts in the window */
 	int64_t period_ns;
-	char state[16];    /* child_state_name(), "up" for a ready supervisor */
-	char kind[24];     /* strategy of a supervisor, restart type of a worker */
+	char state[16]; /* child_state_name(), "up" for a ready supervisor */
+	char kind[24];  /* strategy of a supervisor, restart type of a worker */
 	char last_exit[96]; /* reason_text(), "" if never */
 	char detail[128];   /* what it waits for; sd_notify STATUS */
 	char path[WIRE_PATH_MAX];
@@ -308,7 +315,8 @@ struct wire_event {
 	uint64_t inc;
 	int32_t pid;
 	uint32_t zero;
-	char kind[24]; /* "starting", "ready", "exited", "restart", "gave_up" .. */
+	char kind[24]; /* "starting", "ready", "exited", "restart", "gave_up" ..
+	                */
 	char path[WIRE_PATH_MAX];
 	char text[WIRE_TEXT_MAX]; /* for people, without the path */
 };

@@ -39,7 +39,7 @@ enum proto_type {
 	PROTO_READY,      /* no body */
 	PROTO_REGISTER,   /* body: name -> PROTO_RESULT */
 	PROTO_UNREGISTER, /* body: name -> PROTO_RESULT */
-	PROTO_RESOLVE,    /* body: a name or a child path -> PROTO_RESOLVED */
+	PROTO_RESOLVE,    /* to: pid, or body: name or path -> PROTO_RESOLVED */
 	PROTO_MONITOR,    /* to: pid, or body: name; ref -> PROTO_DOWN, once */
 	PROTO_DEMONITOR,  /* ref of the monitor */
 	PROTO_REASON,     /* body: the declared exit reason, before exit() */

@@ -37,7 +37,7 @@ struct slot {
 	int32_t step;  /* enum spawn_step */
 	int32_t error; /* errno */
 	int64_t exited_ns;
-	uint64_t zero[2];
+	uint64_t zero[3];
 };
 
 _Static_assert(sizeof(struct slot) == 64, "one cache line");

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The invariants of the tree, asserted one by one.  Run after every step in
+ * tests: what they cannot break, production cannot either.
+ */
+#include "core/tree.h"
+
+#include <assert.h>
+
+static void
+check_deadline(const struct engine *e, const struct node *c)
+{
+	if (c->heap_pos == 0) {
+		assert(mono_is_never(c->deadline));
+		return;
+	}
+	assert(c->heap_pos <= e->n_heap);
+	assert(e->heap[c->heap_pos] == node_id(e, c));
+	if (c->heap_pos > 1)
+		assert(!mono_before(c->deadline,
+		    node_of(e, e->heap[c->heap_pos / 2])->deadline));
+}
+
+/* The public state and the private phase never contradict each other. */
+static void
+check_worker(const struct engine *e, const struct node *c)
+{
+	const struct worker *w = &c->w;
+
+	switch (c->state) {
+	case CHILD_STOPPED:
+	case CHILD_WAITING:
+	case CHILD_ENDED:
+		assert(w->phase == PHASE_NONE);
+		break;
+	case CHILD_STARTING:
+		assert(w->phase >= PHASE_TOKEN && w->phase <= PHASE_ABORT);
+		break;
+	case CHILD_READY:
+		assert(w->phase == PHASE_RUN);
+		break;
+	case CHILD_STOPPING:
+		assert(w->phase == PHASE_STOP);
+		break;
+	case CHILD_STATE_N:
+		assert(false);
+	}
+	/* Every stopping child has a deadline, was killed, or may wait. */
+	if (w->phase == PHASE_STOP || w->phase == PHASE_ABORT)
+		assert(w->killed || c->heap_pos != 0 ||
+		       w->spec->stop[w->stage].wait_ns < 0 ||
+		       w->stage + 1 == w->spec->n_stop);
+	if (w->phase == PHASE_NONE || w->phase == PHASE_RUN)
+		assert(c->heap_pos == 0);
+	(void)e;
+}
+
+static void
+check_children(const struct engine *e, const struct node *s)
+{
+	uint32_t n = 0;
+	node_t prev = NODE_NONE;
+
+	for (node_t i = s->s.first; i != NODE_NONE; i = node_of(e, i)->next) {
+		const struct node *c = node_of(e, i);
+
+		assert(c->used && c->attached);
+		assert(c->parent == node_id(e, s));
+		assert(c->prev == prev);
+		prev = i;
+		n++;
+		/* No child runs under a supervisor that is down. */
+		if (s->s.mode == MODE_DOWN)
+			assert(c->state == CHILD_STOPPED);
+		/* An idle supervisor has seen to everybody (D1). */
+		if (s->s.mode == MODE_IDLE) {
+			assert(c->state != CHILD_STARTING);
+			assert(c->state != CHILD_STOPPING);
+			assert(c->state != CHILD_ENDED);
+		}
+	}
+	assert(s->s.last == prev);
+	assert(s->s.n_children == n);
+}
+
+/* Start order forward: behind the cursor nobody has been started yet. */
+static void
+check_boot_order(const struct engine *e, const struct node *s)
+{
+	node_t n;
+
+	if (s->s.mode != MODE_BOOT || s->s.cursor == NODE_NONE)
+		return;
+	for (n = node_of(e, s->s.cursor)->next; n != NODE_NONE;
+	     n = node_of(e, n)->next)
+		assert(node_of(e, n)->state == CHILD_STOPPED);
+}
+
+/* Stop order reverse: behind the cursor everybody is down already. */
+static void
+check_stop_order(const struct engine *e, const struct node *s)
+{
+	node_t n;
+
+	if (s->s.mode != MODE_SHUTDOWN && s->s.mode != MODE_RESTART_STOP &&
+	    s->s.mode != MODE_ROLLBACK)
+		return;
+	n = s->s.cursor != NODE_NONE ? node_of(e, s->s.cursor)->next
+	                             : NODE_NONE;
+	for (; n != NODE_NONE; n = node_of(e, n)->next)
+		assert(node_of(e, n)->state == CHILD_STOPPED);
+}
+
+static void
+check_sup(const struct engine *e, const struct node *s)
+{
+	assert((s->s.mail_head == 0) == (s->s.mail_tail == 0));
+	assert(!s->s.run_queued);
+	assert(s->s.window.len <= s->s.window.max);
+	switch (s->state) {
+	case CHILD_STOPPED:
+	case CHILD_ENDED:
+	case CHILD_WAITING:
+		assert(s->s.mode == MODE_DOWN);
+		break;
+	case CHILD_STARTING:
+		assert(s->s.mode == MODE_BOOT || s->s.mode == MODE_ROLLBACK);
+		break;
+	case CHILD_READY:
+		assert(s->s.mode != MODE_DOWN && s->s.mode != MODE_BOOT);
+		break;
+	case CHILD_STOPPING:
+		assert(s->s.mode != MODE_DOWN);
+		break;
+	case CHILD_STATE_N:
+		assert(false);
+	}
+	/* A mailbox waits only while its supervisor is busy. */
+	if (s->s.mode == MODE_IDLE)
+		assert(s->s.mail_head == 0);
+	check_children(e, s);
+	check_boot_order(e, s);
+	check_stop_order(e, s);
+}
+
+void
+engine_check(const struct engine *e)
+{
+	assert(e->run_head == NODE_NONE);
+	assert(e->n_calls <= ENGINE_CALLS_MAX);
+	for (node_t n = 1; n <= e->high; n++) {
+		const struct node *c = node_of(e, n);
+
+		if (!c->used)
+			continue;
+		check_deadline(e, c);
+		if (c->is_sup)
+			check_sup(e, c);
+		else
+			check_worker(e, c);
+	}
+	if (e->done)
+		assert(node_of(e, NODE_ROOT)->s.mode == MODE_DOWN);
+}

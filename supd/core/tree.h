@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CORE_TREE_H
+#define CORE_TREE_H
+
+#include "core/engine.h"
+
+/*
+ * The core's own data: nodes in an arena, two lists of children per
+ * supervisor, mailboxes, the heap of deadlines, the queue of supervisors that
+ * have something to do.  Private to core/.
+ */
+
+/* Where a worker's process is, finer than enum child_state. */
+enum phase {
+	PHASE_NONE,    /* no process */
+	PHASE_TOKEN,   /* STARTING: held back by start_rate */
+	PHASE_BACKOFF, /* STARTING: fork failed for want of resources */
+	PHASE_SPAWN,   /* STARTING: EFF_SPAWN sent */
+	PHASE_SETTLE,  /* STARTING: executed; start_grace or delay is running */
+	PHASE_WAIT,    /* STARTING: executed; waits for EV_READY */
+	PHASE_ABORT,   /* STARTING: being killed; `failure` is the outcome */
+	PHASE_RUN,     /* READY */
+	PHASE_STOP,    /* STOPPING */
+	PHASE_N
+};
+
+/* What a supervisor is doing; anything but IDLE leaves its mailbox alone. */
+enum mode {
+	MODE_DOWN,
+	MODE_BOOT,     /* starting all children, in order (S-1) */
+	MODE_ROLLBACK, /* a start failed at boot: stopping all (S-3) */
+	MODE_IDLE,
+	MODE_RESTART_STOP,  /* stopping a range, in reverse */
+	MODE_RESTART_START, /* starting a range, in order */
+	MODE_CALL_START,    /* start_child, restart_child */
+	MODE_CALL_STOP,     /* terminate_child */
+	MODE_SHUTDOWN,      /* stopping all, then down (T-4, T-5) */
+	MODE_N
+};
+
+/* How the last start of a child came out. */
+enum outcome {
+	OUTCOME_NONE,
+	OUTCOME_OK,
+	OUTCOME_IGNORED, /* S-9 */
+	OUTCOME_FAILED,  /* node->last says why */
+	OUTCOME_N
+};
+
+enum msg_kind {
+	MSG_EXIT,  /* a child has ended */
+	MSG_RETRY, /* try the failed restart again */
+	MSG_STOP,  /* the parent's shutdown order */
+	MSG_CALL,  /* start, restart, terminate, delete_child */
+	MSG_KIND_N
+};
+
+/*
+ * A message in a supervisor's mailbox.  It concerns `node` only while that is
+ * still the same incarnation: what a stop has swallowed (X-3, R-7) or a
+ * terminate_child cancelled (R-6) stays in the queue and is skipped.
+ */
+struct msg {
+	uint32_t next;
+	enum msg_kind kind;
+	enum event_kind op; /* MSG_CALL */
+	node_t node;  /* the child; MSG_CALL of start_child: the new one */
+	uint32_t gen; /* of node */
+	uint64_t inc; /* of node */
+	uint64_t tag; /* MSG_CALL */
+};
+
+struct sup {
+	const struct sup_spec *spec;
+	struct window window;
+	enum mode mode;
+	enum reason_why why;              /* of the SHUTDOWN in progress */
+	node_t first, last;               /* children in start order */
+	node_t static_first, static_last; /* the configured ones, in order */
+	uint32_t n_children;
+	uint32_t mail_head, mail_tail; /* msg indices; 0: empty */
+	node_t run_next; /* in the queue of supervisors with work */
+	bool run_queued;
+	bool kill_now; /* shutdown_deadline has passed */
+	/* The operation in progress: */
+	node_t cursor; /* the child it is at */
+	node_t
+	    range_end;  /* last child of the range; NODE_NONE: the list's end */
+	node_t from;    /* where RESTART_START begins */
+	bool issued;    /* cursor has been told to start */
+	node_t failed;  /* ROLLBACK: who failed */
+	uint64_t tag;   /* CALL_*: whom to answer */
+	bool fresh;     /* CALL_START: start_child, not restart_child */
+	uint64_t cause; /* seq of the failure it follows from, or 0 */
+};
+
+struct worker {
+	const struct worker_spec *spec;
+	enum phase phase;
+	uint32_t stage; /* of the stop */
+	bool killed;    /* we have sent SIGKILL */
+	mono_t start_deadline;
+	int64_t backoff_ns;
+	struct reason failure; /* PHASE_ABORT */
+};
+
+struct node {
+	bool used;
+	bool is_sup;
+	bool dynamic;  /* added by start_child */
+	bool attached; /* in its parent's list of children */
+	bool wanted;
+	enum child_state state;
+	enum outcome outcome;
+	uint32_t gen; /* counts uses of this arena slot */
+	uint32_t hash;
+	node_t parent, next, prev, static_next;
+	uint64_t inc; /* goes on over uses of the slot: never repeats */
+	uint64_t restarts;
+	uint64_t end_cause;  /* chain of its last end or failed start */
+	enum reason_why why; /* why it is being stopped */
+	struct reason last;
+	mono_t since, last_end;
+	mono_t deadline;
+	uint32_t heap_pos; /* 1-based; 0: no deadline */
+	char name[NAME_MAX_LEN + 1];
+	union {
+		struct worker w;
+		struct sup s;
+	};
+};
+
+struct engine {
+	mono_t now;
+	struct effects *todo; /* during a step */
+	uint32_t cap;
+	uint32_t high;    /* nodes 1..high have been used */
+	node_t free_node; /* list through next */
+	uint32_t msg_cap, msg_high, free_msg;
+	uint32_t n_calls;
+	node_t run_head, run_tail;
+	uint32_t n_heap;
+	uint64_t seq;
+	int64_t spawn_interval_ns;
+	mono_t next_spawn;
+	bool shutting_down;
+	bool done;
+	struct node *nodes; /* [cap + 1] */
+	struct msg *msgs;   /* [msg_cap + 1] */
+	node_t *heap;       /* [cap + 1] */
+};
+
+static inline struct node *
+node_of(const struct engine *e, node_t n)
+{
+	return &e->nodes[n];
+}
+
+static inline node_t
+node_id(const struct engine *e, const struct node *c)
+{
+	return (node_t)(c - e->nodes);
+}
+
+/* ---- tree.c: lists, mailboxes, heap ----------------------------------- */
+
+/* Put a node at the end of its parent's list of children. */
+void tree_attach(struct engine *e, struct node *c);
+void tree_detach(struct engine *e, struct node *c);
+/* Forget a subtree, children first, with an EFF_FREED each. */
+void tree_free(struct engine *e, struct node *c);
+/* The list of children as configured: dynamic ones are gone (E-5). */
+void tree_reset_children(struct engine *e, struct node *s);
+/* A stopped child leaves the tree: freed if dynamic, else kept for boot. */
+void tree_remove(struct engine *e, struct node *c);
+
+void mail_post(struct engine *e, struct node *s, const struct msg *m);
+bool mail_take(struct engine *e, struct node *s, struct msg *ret);
+
+void run_queue(struct engine *e, struct node *s);
+struct node *run_take(struct engine *e);
+
+void deadline_set(struct engine *e, struct node *c, mono_t at);
+void deadline_clear(struct engine *e, struct node *c);
+
+/* ---- emit.c: effects --------------------------------------------------- */
+
+void emit_state(struct engine *e, struct node *c, enum child_state to);
+void emit_report(struct engine *e, struct node *c, enum report_kind r,
+    node_t offender, const struct reason *why);
+void emit_restart(struct engine *e, struct node *c);
+void emit_reply(struct engine *e, uint64_t tag, enum result r, node_t n,
+    const struct reason *why);
+void emit_spawn(struct engine *e, struct node *c);
+void emit_signal(struct engine *e, struct node *c, int sig);
+void emit_freed(struct engine *e, node_t n);
+void emit_done(struct engine *e, const struct reason *why);
+
+/* ---- worker.c: one process --------------------------------------------- */
+
+void worker_start(struct engine *e, struct node *c);
+void worker_stop(struct engine *e, struct node *c);
+/* Give up a start that is in progress; its outcome will be `why`. */
+void worker_abort(struct engine *e, struct node *c, const struct reason *why);
+/* shutdown_deadline: go to SIGKILL now, if it is being stopped. */
+void worker_kill_now(struct engine *e, struct node *c);
+void worker_event(struct engine *e, struct node *c, const struct event *ev);
+void worker_due(struct engine *e, struct node *c);
+
+/* ---- sup.c: one supervisor --------------------------------------------- */
+
+void sup_start(struct engine *e, struct node *c);
+void sup_stop(struct engine *e, struct node *c);
+void sup_due(struct engine *e, struct node *c);
+/* Work until it waits for something. */
+void sup_run(struct engine *e, struct node *s);
+/* Start or stop a child of either kind. */
+void child_start(struct engine *e, struct node *c);
+void child_stop(struct engine *e, struct node *c, enum reason_why why);
+/* A child has settled (ready, stopped, ended): its supervisor goes on. */
+void child_settled(struct engine *e, struct node *c);
+/* A running child has ended by itself: into its supervisor's mailbox. */
+void child_ended(struct engine *e, struct node *c);
+
+/* ---- call.c: the dynamic operations ------------------------------------ */
+
+/* From outside: queue it with the right supervisor, or answer at once. */
+void call_event(struct engine *e, const struct event *ev);
+/* From the mailbox. */
+void call_run(struct engine *e, struct node *s, const struct msg *m);
+/* MODE_CALL_*: true if something moved on. */
+bool call_advance(struct engine *e, struct node *s);
+/* The supervisor is going down with this call still in its mailbox. */
+void call_refuse(struct engine *e, const struct msg *m);
+
+#endif /* CORE_TREE_H */

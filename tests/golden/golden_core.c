@@ -1,0 +1,703 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Golden traces of the core: a tree, a script, and what the supervisors do.
+ *
+ *   golden_core FILE...            compare, TAP on stdout
+ *   golden_core --update FILE...   rewrite the files' "> " lines
+ *
+ * A file holds a tree, then commands, each followed by its expected trace:
+ *
+ *   sup NAME STRATEGY I/P [t|x] [!] [any|all] [deadline=MS]   (indented:
+ * nested) NAME [t|x] [!] [off] [stop=MS|hang] [shutdown=MS|inf|brutal]
+ * [start=MS] [fail=N] [life=MS]                                   (a worker)
+ *
+ *   boot | shutdown | run MS | which SUP
+ *   die NAME... | ok NAME... | term NAME... | fatal NAME...   (all at once)
+ *   fail NAME N | life NAME MS
+ *   terminate|restart|delete NAME
+ *   start SUP WORKER-LINE
+ *   @MS COMMAND                   at that time of the next `run`
+ *
+ * t: transient, x: temporary, !: significant.  Virtual time: every command but
+ * @ runs the machine until nothing is left to happen.
+ */
+#include "base/buf.h"
+#include "core/engine.h"
+#include "core/trace.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CAP       64
+#define QUEUE_MAX 512
+#define WINDOW    64
+
+/* The simulated side of a node. */
+struct proc {
+	struct worker_spec w;
+	bool alive;
+	uint64_t inc;
+	int64_t stop_ms; /* < 0: ignores SIGTERM */
+	int64_t start_ms;
+	int64_t life_ms; /* 0: until told */
+	int fail;        /* this many starts will fail; < 0: all */
+};
+
+/* What a supervisor borrows. */
+struct home {
+	struct sup_spec s;
+	mono_t window[WINDOW];
+};
+
+struct due {
+	int64_t at_ms;
+	uint64_t seq;
+	bool command;
+	struct event ev;
+	char text[128];
+};
+
+static struct machine {
+	struct engine *e;
+	struct proc proc[CAP + 1];
+	struct worker_spec proc_pool[CAP * 4];
+	size_t n_pool;
+	struct home sup_pool[CAP];
+	size_t n_sups;
+	struct due queue[QUEUE_MAX];
+	size_t n_queue;
+	uint64_t seq;
+	int64_t now_ms;
+	bool timed;
+	bool asked;
+	uint64_t tag;
+	struct buf line; /* the trace of the present command */
+	const char *file;
+	int lineno;
+} m;
+
+static void run_command(char *text);
+
+static _Noreturn void
+die(const char *what)
+{
+	fprintf(stderr, "%s:%d: %s\n", m.file, m.lineno, what);
+	exit(2);
+}
+
+printf_(1, 2) static void tell(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (m.line.len != 0)
+		buf_puts(&m.line, ", ");
+	if (m.timed)
+		buf_printf(&m.line, "%lld ", (long long)m.now_ms);
+	va_start(ap, fmt);
+	buf_vprintf(&m.line, fmt, ap);
+	va_end(ap);
+}
+
+static struct due *
+push(int64_t in_ms)
+{
+	struct due *d;
+
+	if (m.n_queue == QUEUE_MAX)
+		die("too many pending events");
+	d = &m.queue[m.n_queue++];
+	*d = (struct due){ .at_ms = m.now_ms + in_ms, .seq = m.seq++ };
+	return d;
+}
+
+static struct event *
+push_event(int64_t in_ms, enum event_kind kind, node_t n)
+{
+	struct due *d = push(in_ms);
+
+	d->ev.kind = kind;
+	d->ev.node = n;
+	d->ev.inc = m.proc[n].inc;
+	return &d->ev;
+}
+
+static void
+push_exit(int64_t in_ms, node_t n, int code, bool is_signal)
+{
+	struct event *ev = push_event(in_ms, EV_EXITED, n);
+
+	ev->code = code;
+	ev->is_signal = is_signal;
+}
+
+/* ---- what the machine does with effects --------------------------------- */
+
+static void
+spawn(node_t n, uint64_t inc)
+{
+	struct proc *p = &m.proc[n];
+
+	p->inc = inc;
+	if (p->fail != 0) {
+		/* Takes a moment, so that calls can come in between. */
+		struct event *ev = push_event(1, EV_SPAWN_FAILED, n);
+
+		ev->step = 1;
+		ev->code = ENOENT;
+		p->fail -= p->fail > 0;
+		tell("fail %s", engine_name(m.e, n));
+		return;
+	}
+	tell("start %s", engine_name(m.e, n));
+	p->alive = true;
+	push_event(0, EV_EXECED, n);
+	if (p->w.ready == READY_EVENT)
+		push_event(p->start_ms, EV_READY, n);
+	if (p->life_ms != 0)
+		push_exit(p->life_ms, n, 1, false);
+}
+
+static void
+on_signal(const struct effect *eff)
+{
+	struct proc *p = &m.proc[eff->node];
+
+	if (eff->sig == SIGKILL && p->w.stop[0].sig != SIGKILL)
+		tell("kill %s", engine_name(m.e, eff->node));
+	if (!p->alive || p->inc != eff->inc)
+		return;
+	if (eff->sig == SIGKILL)
+		push_exit(0, eff->node, SIGKILL, true);
+	else if (p->stop_ms >= 0)
+		push_exit(p->stop_ms, eff->node, eff->sig, true);
+}
+
+static void
+on_state(const struct effect *eff)
+{
+	const char *name = engine_name(m.e, eff->node);
+
+	if (engine_is_sup(m.e, eff->node)) {
+		if (eff->to == CHILD_READY)
+			tell("up %s", name);
+		if (eff->to == CHILD_ENDED)
+			tell("SUP! %s", name);
+	} else if (eff->to == CHILD_STOPPING) {
+		tell("stop %s", name);
+	}
+}
+
+static void
+on_effect(void *ctx, const struct effect *eff)
+{
+	char text[96];
+
+	(void)ctx;
+	switch (eff->kind) {
+	case EFF_SPAWN:
+		spawn(eff->node, eff->inc);
+		break;
+	case EFF_SIGNAL:
+		on_signal(eff);
+		break;
+	case EFF_STATE:
+		on_state(eff);
+		break;
+	case EFF_REPLY:
+		tell("-> %s", result_name(eff->result));
+		break;
+	case EFF_REPORT:
+		if (eff->report == REPORT_SHUTDOWN_ERROR)
+			tell("shutdown_error %s (%s)",
+			    engine_name(m.e, eff->node),
+			    reason_text(&eff->reason, text, sizeof(text)));
+		break;
+	case EFF_DONE:
+		if (m.asked)
+			tell("down");
+		else if (eff->reason.kind == REASON_CHILD)
+			tell("failed: %s", engine_name(m.e, eff->reason.child));
+		else
+			tell("SUP!");
+		break;
+	case EFF_FREED:
+	case EFF_KIND_N:
+		break;
+	}
+}
+
+/* ---- time ---------------------------------------------------------------- */
+
+static void
+step(struct event *ev)
+{
+	struct effects todo = { on_effect, NULL };
+
+	ev->now = (mono_t){ m.now_ms * NS_PER_MS };
+	engine_step(m.e, ev, &todo);
+	engine_check(m.e);
+}
+
+static struct due *
+earliest(void)
+{
+	struct due *best = NULL;
+
+	for (size_t i = 0; i < m.n_queue; i++) {
+		struct due *d = &m.queue[i];
+
+		if (best == NULL || d->at_ms < best->at_ms ||
+		    (d->at_ms == best->at_ms && d->seq < best->seq))
+			best = d;
+	}
+	return best;
+}
+
+static void
+take_due(struct due *d)
+{
+	struct due was = *d;
+	struct proc *p = &m.proc[was.ev.node];
+
+	*d = m.queue[--m.n_queue];
+	if (was.command) {
+		run_command(was.text);
+		return;
+	}
+	if (was.ev.kind == EV_EXITED) {
+		if (!p->alive || p->inc != was.ev.inc)
+			return; /* it has died already */
+		p->alive = false;
+		if (p->life_ms != 0 && !was.ev.is_signal)
+			tell("die %s", engine_name(m.e, was.ev.node));
+	}
+	step(&was.ev);
+}
+
+/* Let things happen until nothing is left or `until_ms` is reached. */
+static void
+run_until(int64_t until_ms)
+{
+	for (int guard = 0; guard < 100000; guard++) {
+		struct due *d = earliest();
+		mono_t dl = engine_deadline(m.e);
+		int64_t dl_ms =
+		    mono_is_never(dl) ? INT64_MAX : dl.ns / NS_PER_MS;
+		int64_t at = d != NULL ? d->at_ms : INT64_MAX;
+
+		if ((at < dl_ms ? at : dl_ms) > until_ms ||
+		    (d == NULL && dl_ms == INT64_MAX)) {
+			if (until_ms != INT64_MAX && until_ms > m.now_ms)
+				m.now_ms = until_ms;
+			return;
+		}
+		if (at <= dl_ms) {
+			m.now_ms = at > m.now_ms ? at : m.now_ms;
+			take_due(d);
+		} else {
+			struct event tick = { .kind = EV_TICK };
+
+			m.now_ms = dl_ms > m.now_ms ? dl_ms : m.now_ms;
+			step(&tick);
+		}
+	}
+	die("it never comes to rest");
+}
+
+/* ---- the tree ------------------------------------------------------------ */
+
+static node_t
+find_in(node_t sup, const char *name)
+{
+	if (strcmp(engine_name(m.e, sup), name) == 0)
+		return sup;
+	for (node_t n = engine_first_child(m.e, sup); n != NODE_NONE;
+	     n = engine_next_child(m.e, n)) {
+		node_t found = find_in(n, name);
+
+		if (found != NODE_NONE)
+			return found;
+	}
+	return NODE_NONE;
+}
+
+static node_t
+find(const char *name)
+{
+	node_t n = name != NULL ? find_in(NODE_ROOT, name) : NODE_NONE;
+
+	if (n == NODE_NONE)
+		die("no such node");
+	return n;
+}
+
+static enum strategy
+parse_strategy(const char *s)
+{
+	static const char *const names[] = { "ofo", "rfo", "ofa", "sofo" };
+
+	for (int i = 0; i < 4; i++)
+		if (s != NULL && strcmp(s, names[i]) == 0)
+			return (enum strategy)i;
+	die("unknown strategy");
+}
+
+static bool
+parse_common(const char *w, enum restart_type *restart, bool *significant)
+{
+	if (strcmp(w, "t") == 0)
+		*restart = TRANSIENT;
+	else if (strcmp(w, "x") == 0)
+		*restart = TEMPORARY;
+	else if (strcmp(w, "!") == 0)
+		*significant = true;
+	else
+		return false;
+	return true;
+}
+
+static node_t
+add_sup(node_t parent)
+{
+	const char *name = strtok(NULL, " ");
+	struct sup_spec s = { .restart = PERMANENT,
+		.shutdown_deadline_ns = -1 };
+	struct home *p;
+	const char *w;
+	node_t n;
+	unsigned i, per;
+
+	s.strategy = parse_strategy(strtok(NULL, " "));
+	w = strtok(NULL, " ");
+	if (w == NULL || sscanf(w, "%u/%u", &i, &per) != 2 || i > WINDOW)
+		die("bad intensity");
+	s.intensity = i;
+	s.period_ns = per * NS_PER_S;
+	while ((w = strtok(NULL, " ")) != NULL) {
+		if (parse_common(w, &s.restart, &s.significant))
+			continue;
+		if (strcmp(w, "any") == 0)
+			s.auto_shutdown = AUTO_ANY_SIGNIFICANT;
+		else if (strcmp(w, "all") == 0)
+			s.auto_shutdown = AUTO_ALL_SIGNIFICANT;
+		else if (sscanf(w, "deadline=%u", &i) == 1)
+			s.shutdown_deadline_ns = i * NS_PER_MS;
+		else if (sscanf(w, "max=%u", &i) == 1)
+			s.max_children = i;
+		else if (strcmp(w, "stays") == 0)
+			s.on_giveup = GIVEUP_STOP;
+		else
+			die("bad supervisor word");
+	}
+	if (m.n_sups == ARRAY_LEN(m.sup_pool))
+		die("too many supervisors");
+	p = &m.sup_pool[m.n_sups++];
+	p->s = s;
+	n = engine_add_sup(m.e, parent, name, &p->s, p->window);
+	if (n == NODE_NONE)
+		die("the arena is full");
+	return n;
+}
+
+static void
+parse_worker(struct proc *p, char *w)
+{
+	struct worker_spec *s = &p->w;
+	long v;
+
+	if (parse_common(w, &s->restart, &s->significant))
+		return;
+	if (strcmp(w, "off") == 0)
+		s->enabled = false;
+	else if (strcmp(w, "hang") == 0)
+		p->stop_ms = -1;
+	else if (sscanf(w, "stop=%ld", &v) == 1)
+		p->stop_ms = v;
+	else if (strcmp(w, "shutdown=inf") == 0)
+		s->stop[0].wait_ns = -1;
+	else if (strcmp(w, "shutdown=brutal") == 0)
+		s->stop[0] = (struct stop_stage){ SIGKILL, 0 };
+	else if (sscanf(w, "shutdown=%ld", &v) == 1)
+		s->stop[0].wait_ns = v * NS_PER_MS;
+	else if (sscanf(w, "timeout=%ld", &v) == 1)
+		s->start_timeout_ns = v * NS_PER_MS;
+	else if (sscanf(w, "grace=%ld", &v) == 1)
+		s->start_grace_ns = v * NS_PER_MS;
+	else if (sscanf(w, "start=%ld", &v) == 1)
+		p->start_ms = v, s->ready = READY_EVENT;
+	else if (sscanf(w, "fail=%ld", &v) == 1)
+		p->fail = (int)v;
+	else if (sscanf(w, "life=%ld", &v) == 1)
+		p->life_ms = v;
+	else
+		die("bad worker word");
+}
+
+static node_t
+add_worker(node_t parent, const char *name)
+{
+	struct proc p = {
+		.w = {
+			.restart = PERMANENT,
+			.enabled = true,
+			.kill_group = true,
+			.start_timeout_ns = 60 * NS_PER_S,
+			.stop = { { SIGTERM, 5 * NS_PER_S }, { SIGKILL, 0 } },
+			.n_stop = 2,
+			.success = { .code = { 1 } },
+			.fatal = { .code = { 0, UINT64_C(1) << (78 - 64) } },
+		},
+	};
+	struct worker_spec *spare;
+	char *w;
+	node_t n;
+
+	while ((w = strtok(NULL, " ")) != NULL)
+		parse_worker(&p, w);
+	if (p.w.stop[0].sig == SIGKILL || p.w.stop[0].wait_ns < 0)
+		p.w.n_stop = 1;
+	/* The spec is borrowed: it must be where it will stay. */
+	spare = &m.proc_pool[m.n_pool++];
+	if (m.n_pool == ARRAY_LEN(m.proc_pool))
+		die("too many workers");
+	*spare = p.w;
+	n = engine_add_worker(m.e, parent, name, spare);
+	if (n == NODE_NONE)
+		die("the arena is full");
+	m.proc[n] = p;
+	return n;
+}
+
+/* ---- commands ------------------------------------------------------------ */
+
+static void
+kill_all(int code, bool is_signal)
+{
+	const char *w;
+
+	while ((w = strtok(NULL, " ")) != NULL) {
+		node_t n = find(w);
+
+		if (!m.proc[n].alive)
+			die("it is not running");
+		push_exit(0, n, code, is_signal);
+	}
+}
+
+static void
+which(node_t sup)
+{
+	for (node_t n = engine_first_child(m.e, sup); n != NODE_NONE;
+	     n = engine_next_child(m.e, n))
+		tell("%s=%s", engine_name(m.e, n),
+		    child_state_name(engine_state(m.e, n)));
+}
+
+static void
+call(enum event_kind kind, node_t n, node_t child)
+{
+	struct event ev = { .kind = kind, .node = n, .child = child };
+
+	ev.tag = ++m.tag;
+	step(&ev);
+}
+
+static void
+run_command(char *text)
+{
+	const char *w = strtok(text, " ");
+	struct event ev = { .kind = EV_TICK };
+
+	if (strcmp(w, "boot") == 0) {
+		ev.kind = EV_BOOT;
+		step(&ev);
+	} else if (strcmp(w, "shutdown") == 0) {
+		m.asked = true;
+		ev.kind = EV_SHUTDOWN;
+		step(&ev);
+	} else if (strcmp(w, "die") == 0) {
+		kill_all(1, false);
+	} else if (strcmp(w, "ok") == 0) {
+		kill_all(0, false);
+	} else if (strcmp(w, "fatal") == 0) {
+		kill_all(78, false);
+	} else if (strcmp(w, "term") == 0) {
+		kill_all(SIGTERM, true);
+	} else if (strcmp(w, "fail") == 0) {
+		node_t n = find(strtok(NULL, " "));
+
+		m.proc[n].fail = atoi(strtok(NULL, " "));
+	} else if (strcmp(w, "life") == 0) {
+		node_t n = find(strtok(NULL, " "));
+
+		m.proc[n].life_ms = atoi(strtok(NULL, " "));
+	} else if (strcmp(w, "terminate") == 0) {
+		call(EV_TERMINATE_CHILD, find(strtok(NULL, " ")), NODE_NONE);
+	} else if (strcmp(w, "restart") == 0) {
+		call(EV_RESTART_CHILD, find(strtok(NULL, " ")), NODE_NONE);
+	} else if (strcmp(w, "delete") == 0) {
+		call(EV_DELETE_CHILD, find(strtok(NULL, " ")), NODE_NONE);
+	} else if (strcmp(w, "clear") == 0) {
+		call(EV_CLEAR, find(strtok(NULL, " ")), NODE_NONE);
+	} else if (strcmp(w, "start") == 0) {
+		node_t sup = find(strtok(NULL, " "));
+		const char *name = strtok(NULL, " ");
+
+		call(EV_START_CHILD, sup, add_worker(NODE_NONE, name));
+	} else if (strcmp(w, "which") == 0) {
+		which(find(strtok(NULL, " ")));
+	} else {
+		die("unknown command");
+	}
+}
+
+static void
+top_command(char *text)
+{
+	long v;
+
+	if (text[0] == '@') {
+		char *rest = strchr(text, ' ');
+		struct due *d;
+
+		if (rest == NULL || sscanf(text, "@%ld", &v) != 1)
+			die("bad time");
+		d = push(v);
+		d->command = true;
+		snprintf(d->text, sizeof(d->text), "%s", rest + 1);
+		return;
+	}
+	if (sscanf(text, "run %ld", &v) == 1) {
+		run_until(m.now_ms + v);
+		return;
+	}
+	if (strcmp(text, "timed") == 0) {
+		m.timed = true;
+		return;
+	}
+	run_command(text);
+	run_until(INT64_MAX);
+}
+
+static bool
+is_tree_line(const char *line, bool booted)
+{
+	return !booted && strncmp(line, "boot", 4) != 0 && line[0] != '@' &&
+	       strncmp(line, "timed", 5) != 0 &&
+	       strncmp(line, "fail ", 5) != 0 && strncmp(line, "life ", 5) != 0;
+}
+
+static void
+tree_line(char *line, node_t *at)
+{
+	size_t indent = strspn(line, " ") / 2;
+	char *w = strtok(line, " ");
+	node_t parent = indent > 0 ? at[indent - 1] : NODE_NONE;
+
+	if (strcmp(w, "sup") == 0)
+		at[indent] = add_sup(parent);
+	else
+		add_worker(parent, w);
+}
+
+/* Run one file; its trace, input lines and all, goes to `out`. */
+static void
+run_file(const char *file, FILE *f, struct buf *out)
+{
+	char *line = NULL;
+	size_t room = 0;
+	node_t at[32];
+	bool booted = false;
+	void *mem = calloc(1, engine_size(CAP));
+
+	m = (struct machine){ .file = file };
+	assert(mem != NULL);
+	m.e = engine_init(mem, CAP);
+	while (getline(&line, &room, f) > 0) {
+		m.lineno++;
+		if (line[0] == '>')
+			continue;
+		buf_puts(out, line);
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] == '#' || line[0] == '\0')
+			continue;
+		if (strcmp(line, "---") == 0) { /* a fresh machine */
+			memset(mem, 0, engine_size(CAP));
+			buf_fini(&m.line);
+			m = (struct machine){ .file = file,
+				.lineno = m.lineno,
+				.e = engine_init(mem, CAP) };
+			booted = false;
+			continue;
+		}
+		if (is_tree_line(line, booted)) {
+			tree_line(line, at);
+			continue;
+		}
+		booted |= strncmp(line, "boot", 4) == 0 || line[0] == '@';
+		top_command(line);
+		if (line[0] == '@' || m.line.len != 0 || booted) {
+			if (m.line.len != 0)
+				buf_printf(out, "> %s\n", buf_str(&m.line));
+			else if (line[0] != '@' &&
+				 strncmp(line, "timed", 5) != 0)
+				buf_puts(out, "> nothing\n");
+		}
+		buf_fini(&m.line);
+	}
+	free(line);
+	free(mem);
+}
+
+static void
+read_all(FILE *f, struct buf *b)
+{
+	char chunk[4096];
+	size_t n;
+
+	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		buf_add(b, chunk, n);
+	rewind(f);
+}
+
+int
+main(int argc, char **argv)
+{
+	bool update = argc > 1 && strcmp(argv[1], "--update") == 0;
+	int first = update ? 2 : 1, bad = 0;
+
+	printf("1..%d\n", argc - first);
+	for (int i = first; i < argc; i++) {
+		struct buf want = { 0 }, got = { 0 };
+		const char *base = strrchr(argv[i], '/');
+		FILE *f = fopen(argv[i], update ? "r+" : "r");
+		bool same;
+
+		if (f == NULL) {
+			perror(argv[i]);
+			return 2;
+		}
+		read_all(f, &want);
+		run_file(argv[i], f, &got);
+		same = strcmp(buf_str(&want), buf_str(&got)) == 0;
+		if (update && !same) {
+			rewind(f);
+			fwrite(got.data, 1, got.len, f);
+			if (ftruncate(fileno(f), (off_t)got.len) != 0)
+				perror(argv[i]);
+		}
+		printf("%s %d - %s\n", same || update ? "ok" : "not ok",
+		    i - first + 1, base != NULL ? base + 1 : argv[i]);
+		if (!same && !update) {
+			printf("# got:\n%s\n", buf_str(&got));
+			bad = 1;
+		}
+		fclose(f);
+		buf_fini(&want);
+		buf_fini(&got);
+	}
+	return bad;
+}

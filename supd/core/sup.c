@@ -151,6 +151,7 @@ begin_shutdown(struct engine *e, struct node *s, enum reason_why why)
 {
 	s->s.mode = MODE_SHUTDOWN;
 	s->s.why = why;
+	s->s.issued = false;
 	s->s.cursor = s->s.last;
 	s->s.range_end = NODE_NONE;
 	deadline_set(e, s, mono_add(e->now, s->s.spec->shutdown_deadline_ns));
@@ -472,9 +473,10 @@ stop_advance(struct engine *e, struct node *s)
 		range_stopped(e, s);
 		return true;
 	}
-	if (s->s.spec->strategy == SIMPLE_ONE_FOR_ONE &&
-	    s->s.cursor == s->s.last)
+	if (s->s.spec->strategy == SIMPLE_ONE_FOR_ONE && !s->s.issued) {
+		s->s.issued = true;
 		stop_all(e, s);
+	}
 	c = node_of(e, s->s.cursor);
 	switch (c->state) {
 	case CHILD_STOPPED:

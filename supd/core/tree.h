@@ -87,7 +87,7 @@ struct sup {
 	node_t
 	    range_end;  /* last child of the range; NODE_NONE: the list's end */
 	node_t from;    /* where RESTART_START begins */
-	bool issued;    /* cursor has been told to start */
+	bool issued;    /* cursor has been told to start; a pool, to stop */
 	node_t failed;  /* ROLLBACK: who failed */
 	uint64_t tag;   /* CALL_*: whom to answer */
 	bool fresh;     /* CALL_START: start_child, not restart_child */

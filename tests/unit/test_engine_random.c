@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The core under random trees and random histories: processes that crash, hang,
+ * ignore TERM, fail to start, answer late; calls at any time; events that make
+ * no sense.  engine_check() after every step; at the end a shutdown must bring
+ * everything down.  The seed that fails is printed.
+ */
+#include "core/engine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CAP   96
+#define SEEDS 20000
+#define STEPS 300
+
+struct proc {
+	bool alive; /* at most one incarnation: promise 1 */
+	bool execed;
+	uint64_t inc;
+	uint64_t ended; /* the last incarnation whose end was told */
+};
+
+static struct world {
+	uint64_t rng;
+	struct engine *e;
+	mono_t now;
+	struct proc proc[CAP + 1];
+	struct worker_spec w[4096];
+	struct sup_spec s[512];
+	mono_t window[512][8];
+	unsigned long n_steps;
+	unsigned n_w, n_s, n_calls, n_replies, n_names;
+	bool done;
+} w;
+
+static unsigned long total_steps;
+
+/* xorshift64*: the same sequence everywhere. */
+static uint32_t
+rnd(uint32_t below)
+{
+	w.rng ^= w.rng >> 12;
+	w.rng ^= w.rng << 25;
+	w.rng ^= w.rng >> 27;
+	return (uint32_t)((w.rng * UINT64_C(0x2545f4914f6cdd1d)) >> 33) % below;
+}
+
+static void
+on_effect(void *ctx, const struct effect *eff)
+{
+	struct proc *p = &w.proc[eff->node];
+
+	(void)ctx;
+	switch (eff->kind) {
+	case EFF_SPAWN:
+		assert_false(p->alive);
+		assert_true(eff->inc > p->inc);
+		p->alive = true;
+		p->execed = false;
+		p->inc = eff->inc;
+		break;
+	case EFF_SIGNAL:
+		/* Only what is believed alive is signalled. */
+		assert_int_equal(eff->inc, p->inc);
+		break;
+	case EFF_REPLY:
+		w.n_replies++;
+		break;
+	case EFF_FREED:
+		assert_false(p->alive);
+		break;
+	case EFF_DONE:
+		assert_false(w.done);
+		w.done = true;
+		for (node_t n = 1; n <= CAP; n++)
+			assert_false(w.proc[n].alive);
+		break;
+	case EFF_STATE:
+	case EFF_REPORT:
+	case EFF_KIND_N:
+		break;
+	}
+}
+
+static void
+step(struct event ev)
+{
+	struct effects todo = { on_effect, NULL };
+
+	ev.now = w.now;
+	engine_step(w.e, &ev, &todo);
+	engine_check(w.e);
+}
+
+static const struct worker_spec *
+random_worker(bool may_be_significant)
+{
+	struct worker_spec *s = &w.w[w.n_w++];
+
+	*s = (struct worker_spec){
+		.restart = (enum restart_type)rnd(3),
+		.enabled = rnd(12) != 0,
+		.kill_group = rnd(2),
+		.ready = (enum ready_kind)rnd(3),
+		.ready_delay_ns = rnd(3) * 100 * NS_PER_MS,
+		.start_timeout_ns = rnd(4) == 0 ? -1 : (1 + rnd(5)) * NS_PER_S,
+		.start_grace_ns = rnd(2) * 50 * NS_PER_MS,
+		.stop = { { SIGTERM, rnd(5) * 200 * NS_PER_MS },
+		    { SIGKILL, 0 } },
+		.n_stop = 2,
+		.success = { .code = { 1 } },
+	};
+	s->significant = may_be_significant && s->restart != PERMANENT;
+	if (rnd(6) == 0) {
+		s->stop[0] = (struct stop_stage){ SIGKILL, 0 };
+		s->n_stop = 1;
+	} else if (rnd(6) == 0) {
+		s->stop[0].wait_ns = -1;
+		s->n_stop = 1;
+	}
+	return s;
+}
+
+static node_t
+random_sup(node_t parent, int depth)
+{
+	struct sup_spec *s = &w.s[w.n_s];
+	char name[16];
+	uint32_t kids = rnd(4);
+	node_t n;
+
+	*s = (struct sup_spec){
+		.strategy = (enum strategy)rnd(4),
+		.auto_shutdown = (enum auto_shutdown)rnd(3),
+		.restart = (enum restart_type)rnd(3),
+		.on_giveup = (enum on_giveup)rnd(2),
+		.intensity = rnd(3) == 0 ? 8 : rnd(5),
+		.period_ns = (1 + rnd(5)) * NS_PER_S,
+		.max_children = rnd(4) == 0 ? 3 : 0,
+		.shutdown_deadline_ns = rnd(3) == 0 ? NS_PER_S : -1,
+	};
+	if (s->strategy == SIMPLE_ONE_FOR_ONE) {
+		s->auto_shutdown = AUTO_NEVER;
+		kids = 0;
+	}
+	snprintf(name, sizeof(name), "s%u", w.n_s);
+	n = engine_add_sup(w.e, parent, name, s, w.window[w.n_s++]);
+	assert_int_not_equal(n, NODE_NONE);
+	for (uint32_t i = 0; i < kids; i++) {
+		if (depth > 0 && rnd(3) == 0) {
+			random_sup(n, depth - 1);
+			continue;
+		}
+		snprintf(name, sizeof(name), "w%u", w.n_w);
+		engine_add_worker(w.e, n, name,
+		    random_worker(s->auto_shutdown != AUTO_NEVER));
+	}
+	return n;
+}
+
+/* Something that the world does to one process, or tells about it. */
+static void
+process_event(node_t n)
+{
+	struct proc *p = &w.proc[n];
+	struct event ev = { .kind = EV_TICK };
+
+	/* The next living one from here on. */
+	for (int i = 0; i < CAP && !p->alive; i++) {
+		n = n % CAP + 1;
+		p = &w.proc[n];
+	}
+	ev.node = n;
+	ev.inc = p->inc;
+	if (!p->alive)
+		return;
+	if (!p->execed && rnd(8) == 0) {
+		ev.kind = EV_SPAWN_FAILED;
+		ev.step = 1;
+		ev.code = rnd(2) ? EAGAIN : ENOENT;
+		p->alive = false;
+	} else if (!p->execed) {
+		ev.kind = EV_EXECED;
+		p->execed = true;
+	} else if (rnd(2) == 0) {
+		ev.kind = EV_READY;
+	} else {
+		ev.kind = EV_EXITED;
+		ev.is_signal = rnd(2);
+		ev.code =
+		    ev.is_signal ? (rnd(2) ? SIGTERM : SIGKILL) : (int)rnd(3);
+		assert_true(p->inc > p->ended);
+		p->ended = p->inc;
+		p->alive = false;
+	}
+	step(ev);
+}
+
+static void
+random_call(void)
+{
+	static const enum event_kind kinds[] = { EV_START_CHILD,
+		EV_RESTART_CHILD, EV_TERMINATE_CHILD, EV_DELETE_CHILD };
+	struct event ev = {
+		.kind = kinds[rnd(4)],
+		.node = 1 + rnd(CAP),
+		.tag = ++w.n_calls,
+	};
+	char name[24];
+
+	if (ev.kind == EV_START_CHILD) {
+		snprintf(name, sizeof(name), "d%u", w.n_names++ % 9);
+		ev.child = engine_add_worker(
+		    w.e, NODE_NONE, name, random_worker(false));
+	}
+	step(ev);
+}
+
+/* Old incarnations, nodes that are not, ends told of nobody: all legal. */
+static void
+nonsense(void)
+{
+	struct event ev = {
+		.kind = (enum event_kind)(EV_SPAWNED + rnd(5)),
+		.node = rnd(CAP + 20),
+		.inc = rnd(3),
+		.code = (int)rnd(200),
+	};
+
+	if (ev.node <= CAP && w.proc[ev.node].inc == ev.inc)
+		return; /* that would not be nonsense */
+	step(ev);
+}
+
+static void
+pass_time(void)
+{
+	mono_t dl = engine_deadline(w.e);
+
+	if (rnd(2) == 0 && !mono_is_never(dl) && mono_before(w.now, dl))
+		w.now = dl;
+	else
+		w.now.ns += rnd(300) * NS_PER_MS;
+	step((struct event){ .kind = EV_TICK });
+}
+
+/* Everything answers from here on: a stop must come to its end. */
+static void
+bring_down(void)
+{
+	step((struct event){ .kind = EV_SHUTDOWN });
+	for (int i = 0; i < 20000 && !w.done; i++) {
+		for (node_t n = 1; n <= CAP; n++) {
+			if (!w.proc[n].alive || w.done)
+				continue;
+			w.proc[n].alive = false;
+			step((struct event){ .kind = EV_EXITED,
+			    .node = n,
+			    .inc = w.proc[n].inc,
+			    .code = SIGTERM,
+			    .is_signal = true });
+		}
+		w.now.ns += 100 * NS_PER_MS;
+		step((struct event){ .kind = EV_TICK });
+	}
+	assert_true(w.done);
+}
+
+static void
+one_history(uint64_t seed, void *mem)
+{
+	memset(mem, 0, engine_size(CAP));
+	w = (struct world){ .rng = seed * 2 + 1, .e = engine_init(mem, CAP) };
+	random_sup(NODE_NONE, 3);
+	if (rnd(4) == 0)
+		engine_set_spawn_interval(w.e, 30 * NS_PER_MS);
+	step((struct event){ .kind = EV_BOOT });
+	for (int i = 0; i < STEPS && !w.done; i++) {
+		w.n_steps++;
+		switch (rnd(8)) {
+		case 0:
+			pass_time();
+			break;
+		case 1:
+			random_call();
+			break;
+		case 2:
+			nonsense();
+			break;
+		default:
+			process_event(1 + rnd(CAP));
+			break;
+		}
+	}
+	total_steps += w.n_steps;
+	if (!w.done)
+		bring_down();
+	assert_int_equal(w.n_calls, w.n_replies);
+}
+
+static void
+invariants_hold_under_random_histories(void **state)
+{
+	void *mem = malloc(engine_size(CAP));
+
+	(void)state;
+	assert_non_null(mem);
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		const char *only = getenv("SEED");
+
+		if (only != NULL)
+			seed = strtoull(only, NULL, 10);
+		if (only != NULL || seed % 500 == 0)
+			print_message("seed %llu\n", (unsigned long long)seed);
+		one_history(seed, mem);
+		if (only != NULL)
+			break;
+	}
+	print_message("%lu steps\n", total_steps);
+	free(mem);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(invariants_hold_under_random_histories),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

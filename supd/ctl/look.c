@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The verbs that only look.
+ */
+#include "base/clock.h"
+#include "ctl/ctl.h"
+#include "ctl/many.h"
+#include "ctl/print_events.h"
+#include "ctl/print_status.h"
+#include "ctl/text.h"
+#include "ctl/verbs.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static int
+no_memory(const struct ctl *c, int r)
+{
+	if (r == 0)
+		return CTL_OK;
+	ctl_errx(c, "%s", strerror(-r));
+	return CTL_FAILED;
+}
+
+static void
+each_collect(struct ctl *c, const char *path, const json_t *nodes, void *ctx)
+{
+	json_t *all = ctx;
+
+	(void)c;
+	(void)path;
+	for (size_t i = 0; i < json_array_size(nodes); i++)
+		json_array_append(all, json_array_get(nodes, i));
+}
+
+/* The nodes of all the paths, or of the whole tree; *ret_nodes is an array. */
+static int
+get_nodes(struct ctl *c, int argc, char **argv, json_t **ret_nodes)
+{
+	json_t *result = NULL;
+	int code;
+
+	if (argc > 0) {
+		*ret_nodes = json_array();
+		return many_call(c, "status", argc, argv, json_object(),
+		    each_collect, *ret_nodes);
+	}
+	code = ctl_call(c, "status", json_object(), &result);
+	*ret_nodes = result != NULL ? result : json_array();
+	return code;
+}
+
+/* One plain path: the answer is an object, not a list of one. */
+static bool
+is_one(int argc, char **argv, const json_t *nodes)
+{
+	return argc == 1 && json_array_size(nodes) == 1 &&
+	       strpbrk(argv[0], "*?[:") == NULL;
+}
+
+int
+look_status(struct ctl *c, int argc, char **argv)
+{
+	json_t *nodes;
+	int code;
+
+	code = get_nodes(c, argc, argv, &nodes);
+	if (code != CTL_OK && json_array_size(nodes) == 0) {
+		json_decref(nodes);
+		return code;
+	}
+	if (c->json)
+		ctl_print_json(c, is_one(argc, argv, nodes)
+				      ? json_array_get(nodes, 0)
+				      : nodes);
+	else if (code == CTL_OK)
+		code = no_memory(
+		    c, print_status(c->out, nodes, c->tree, c->color));
+	else if (print_status(c->out, nodes, c->tree, c->color) < 0)
+		ctl_errx(c, "%s", strerror(ENOMEM));
+	json_decref(nodes);
+	return code;
+}
+
+int
+look_list(struct ctl *c, int argc, char **argv)
+{
+	json_t *nodes, *paths = json_array();
+	int code;
+
+	code = get_nodes(c, argc, argv, &nodes);
+	for (size_t i = 0; i < json_array_size(nodes); i++) {
+		const char *path = text_short_path(
+		    ctl_str(json_array_get(nodes, i), "path", "-"));
+		cleanup_(freep) char *safe = text_escape(path);
+
+		if (c->json)
+			json_array_append_new(paths, json_string(path));
+		else if (safe != NULL)
+			fprintf(c->out, "%s\n", safe);
+	}
+	if (c->json && (code == CTL_OK || json_array_size(paths) > 0))
+		ctl_print_json(c, paths);
+	json_decref(paths);
+	json_decref(nodes);
+	return code;
+}
+
+/* A call whose result is printed as JSON or by `print`. */
+static int
+look(struct ctl *c, const char *method, json_t *params,
+    int (*print)(FILE *out, const json_t *result))
+{
+	json_t *result = NULL;
+	int code;
+
+	code = ctl_call(c, method, params, &result);
+	if (code == CTL_OK && c->json)
+		ctl_print_json(c, result);
+	else if (code == CTL_OK)
+		code = no_memory(c, print(c->out, result));
+	json_decref(result);
+	return code;
+}
+
+int
+look_show(struct ctl *c, int argc, char **argv)
+{
+	(void)argc;
+	return look(
+	    c, "show", json_pack("{s:s}", "path", argv[0]), print_fields);
+}
+
+int
+look_names(struct ctl *c, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return look(c, "names", json_object(), print_names);
+}
+
+int
+look_why(struct ctl *c, int argc, char **argv)
+{
+	json_t *why = NULL, *nodes = NULL;
+	int code;
+
+	(void)argc;
+	code = ctl_call(c, "why", json_pack("{s:s}", "path", argv[0]), &why);
+	if (code == CTL_OK && c->json)
+		ctl_print_json(c, why);
+	else if (code == CTL_OK)
+		code = ctl_call(c, "status",
+		    json_pack("{s:s}", "path", ctl_str(why, "path", argv[0])),
+		    &nodes);
+	if (code == CTL_OK && !c->json)
+		code =
+		    no_memory(c, print_why(c->out, why,
+				     json_array_get(nodes, 0), clock_mono()));
+	json_decref(nodes);
+	json_decref(why);
+	return code;
+}
+
+static void
+each_event(struct ctl *c, const json_t *params)
+{
+	const json_t *event = json_object_get(params, "event");
+
+	if (c->json)
+		ctl_print_json(c, event != NULL ? event : params);
+	else
+		print_event(
+		    c->out, event != NULL ? event : params, clock_wall_ns());
+}
+
+int
+look_events(struct ctl *c, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return ctl_stream(c, "events",
+	    json_pack("{s:I, s:b}", "n", (json_int_t)c->n, "follow", c->follow),
+	    each_event);
+}
+
+static void
+each_line(struct ctl *c, const json_t *params)
+{
+	if (c->json)
+		ctl_print_json(c, params);
+	else
+		print_log_line(c->out, params, clock_wall_ns());
+}
+
+int
+look_logs(struct ctl *c, int argc, char **argv)
+{
+	(void)argc;
+	return ctl_stream(c, "logs",
+	    json_pack("{s:s, s:I, s:b}", "path", argv[0], "n", (json_int_t)c->n,
+		"follow", c->follow),
+	    each_line);
+}
+
+int
+look_ping(struct ctl *c, int argc, char **argv)
+{
+	json_t *result = NULL;
+	char buf[TEXT_MAX];
+	mono_t begin = clock_mono();
+	int code;
+
+	(void)argc;
+	(void)argv;
+	code = ctl_call(c, "ping", json_object(), &result);
+	if (code == CTL_OK && c->json)
+		ctl_print_json(c, result);
+	else if (code == CTL_OK)
+		ctl_say(c, "supd %s is up, pid %" PRId64 ", answered in %s",
+		    ctl_str(result, "version", "?"), ctl_int(result, "pid", 0),
+		    text_age(clock_mono().ns - begin.ns, buf, sizeof(buf)));
+	json_decref(result);
+	return code;
+}
+
+/* What runs may be another version, or nothing at all: no error here. */
+int
+look_version(struct ctl *c, int argc, char **argv)
+{
+	json_t *result = NULL, *both;
+
+	(void)argc;
+	(void)argv;
+	if (client_open(&c->client, c->socket,
+		mono_add(clock_mono(), c->timeout_ns)) == 0 &&
+	    ctl_call(c, "ping", json_object(), &result) != CTL_OK) {
+		json_decref(result);
+		result = NULL;
+	}
+	if (c->json) {
+		both = json_pack("{s:s, s:s?, s:O?}", "supctl", SUPD_VERSION,
+		    "supd", ctl_str(result, "version", NULL), "pid",
+		    json_object_get(result, "pid"));
+		ctl_print_json(c, both);
+		json_decref(both);
+	} else if (result != NULL) {
+		fprintf(c->out, "supctl %s\nsupd   %s, pid %" PRId64 "\n",
+		    SUPD_VERSION, ctl_str(result, "version", "?"),
+		    ctl_int(result, "pid", 0));
+	} else {
+		fprintf(c->out, "supctl %s\nsupd   not running (%s)\n",
+		    SUPD_VERSION, c->socket);
+	}
+	json_decref(result);
+	return CTL_OK;
+}

@@ -322,7 +322,8 @@ invariants_hold_under_random_histories(void **state)
 		if (only != NULL)
 			seed = strtoull(only, NULL, 10);
 		if (only != NULL || seed % 500 == 0)
-			print_message("# seed %llu\n", (unsigned long long)seed);
+			print_message(
+			    "# seed %llu\n", (unsigned long long)seed);
 		one_history(seed, mem);
 		if (only != NULL)
 			break;

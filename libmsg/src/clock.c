@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* The one place of libmsg that reads a clock. */
+#include "internal.h"
+
+#include <time.h>
+
+int64_t
+clock_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+int64_t
+clock_deadline(int timeout_ms)
+{
+	if (timeout_ms < 0)
+		return DEADLINE_NEVER;
+	return clock_now() + timeout_ms * NS_PER_MS;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SRC_INTERNAL_H
+#define SRC_INTERNAL_H
+
+/*
+ * What the files of libmsg share.  The layers, each calling only downwards:
+ *
+ *   msg.c        the public calls: send, call, reply, receive, names
+ *   mailbox.c    join and leave, the save queue, waiting (progress engine)
+ *   lifeline.c   frames to and from supd
+ *   transport.c  nanomsg: our mailbox socket and the routes to others
+ *   nnfix.c      the shim that keeps nanomsg from losing data
+ */
+
+#include <msg/msg.h>
+
+#include "proto/proto.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#define MSG_API        __attribute__((visibility("default")))
+#define must_check     __attribute__((warn_unused_result))
+#define NS_PER_MS      INT64_C(1000000)
+#define DEADLINE_NEVER INT64_MAX
+
+/* --- error.c: the text of the last failure --- */
+
+/* Remember why `error` (a negative errno) is returned, and return it. */
+int fail(int error, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- clock.c --- */
+
+/* CLOCK_MONOTONIC in ns, and so many ms from now; -1 is for ever. */
+int64_t clock_now(void);
+int64_t clock_deadline(int timeout_ms);
+
+/* --- mailbox.c --- */
+
+/* A frame that has come in and waits. */
+struct item {
+	TAILQ_ENTRY(item) entry;
+	struct proto_frame h;
+	size_t len;
+	char body[]; /* and a NUL */
+};
+TAILQ_HEAD(items, item);
+
+/* A monitor of the user's that has not fired. */
+struct monitor {
+	TAILQ_ENTRY(monitor) entry;
+	uint64_t ref;
+};
+
+/* The one question to supd or call to a worker that is being waited for. */
+struct waiting {
+	uint64_t ref; /* 0: none */
+	msg_pid pid;  /* who will answer; 0: supd */
+	struct item *answer;
+	char down[128]; /* the callee has ended: why; "" it has not */
+};
+
+/* Refs of the standing monitors of routes, which the user does not see. */
+#define REF_ROUTE (UINT64_C(1) << 63)
+
+struct mailbox {
+	bool open;
+	bool cut; /* supd has gone */
+	pid_t owner;
+	int lifeline;
+	msg_pid self;
+	char path[PROTO_PATH_MAX];
+	uint64_t next_ref;
+	struct items queue;
+	TAILQ_HEAD(, monitor) monitors;
+	struct waiting waiting;
+	struct msg_stats stats;
+};
+extern struct mailbox mailbox;
+
+/* -EPIPE, -ENOTCONN: may the user's call go on? */
+must_check int mailbox_check(void);
+
+/* A new ref, unique in this process. */
+uint64_t mailbox_ref(void);
+
+/*
+ * Take in a frame from a worker (or, by lifeline, a guest).  Copies the body.
+ * Frames that are not for us are counted and dropped.
+ */
+void mailbox_deliver(const struct proto_frame *h, const void *body, size_t len);
+
+/* Take in a frame from supd itself. */
+void mailbox_control(const struct proto_frame *h, const void *body, size_t len);
+
+/*
+ * The progress engine, which keeps two workers that flood each other from
+ * standing still for ever: wait until something comes in, `fd` (-1: none) has
+ * `events`, or the deadline; and take in what is there.  Returns 0 or -EINTR.
+ */
+int mailbox_wait(int fd, short events, int64_t deadline_ns);
+
+/* Ask supd: send `h` with a new ref and wait for the answer of that ref. */
+must_check int mailbox_ask(struct proto_frame *h, const void *body, size_t len,
+    struct item **ret_answer);
+
+/* --- lifeline.c --- */
+
+/* Take the fd that SUPD_FD names.  Returns it (CLOEXEC) or -errno. */
+must_check int lifeline_take(void);
+
+/* Send one frame, waiting if need be.  0, -EMSGSIZE, -EPIPE. */
+must_check int lifeline_send(
+    const struct proto_frame *h, const void *body, size_t len);
+
+/* Take in what is there.  Returns how many frames. */
+unsigned lifeline_drain(void);
+
+/* --- transport.c --- */
+
+struct route;
+
+/* Bind our mailbox.  "": no direct messages.  0 or -errno. */
+must_check int transport_open(const char *endpoint);
+
+/* Wait until the kernel has all that was sent, then close.  0, -ETIMEDOUT. */
+int transport_close(int64_t deadline_ns);
+
+/* The fd that is readable when the mailbox holds something, or -1. */
+int transport_fd(void);
+
+/* Take in at most `max` messages.  Returns how many. */
+unsigned transport_drain(unsigned max);
+
+/*
+ * The route to `pid`: known, or NULL.  transport_connect() opens one to an
+ * endpoint that supd named: 0; -ESRCH, nobody listens there any more; -errno.
+ */
+struct route *transport_find(msg_pid pid);
+must_check int transport_connect(
+    msg_pid pid, const char *endpoint, struct route **ret_route);
+
+/*
+ * Send one frame on the route to h->to, waiting while its pipe is full.  0;
+ * -ESRCH, the receiver has ended; -ETIMEDOUT; -ENOMEM.
+ */
+must_check int transport_send(const struct proto_frame *h, const void *body,
+    size_t len, int64_t deadline_ns);
+
+/* supd says that `pid` has ended: take in what it left, forget the route. */
+void transport_gone(msg_pid pid);
+
+/* Does the route to `pid` have its standing monitor?  Sets it; once false. */
+bool transport_monitor(msg_pid pid);
+
+unsigned transport_count(void);
+
+/* --- nnfix.c --- */
+
+/* Are nanomsg's calls coming through the shim?  True after a bind if so. */
+bool nnfix_active(void);
+
+/*
+ * Is there a connection of ours whose peer has hung up and which nanomsg has
+ * not finished reading?  False when the shim is not active.
+ */
+bool nnfix_hungup(void);
+
+#endif /* SRC_INTERNAL_H */

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The lifeline: one end of a SOCK_SEQPACKET socketpair, inherited from supd,
+ * one frame a packet.  Whoever holds it is that incarnation of that worker;
+ * there is nothing to prove.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+int
+lifeline_take(void)
+{
+	const char *text = getenv("SUPD_FD");
+	int type = 0;
+	socklen_t len = sizeof(type);
+	char *end;
+	long fd;
+
+	if (text == NULL || *text == '\0')
+		return fail(-ENXIO, "not started by supd: SUPD_FD is not set");
+	errno = 0;
+	fd = strtol(text, &end, 10);
+	if (*end != '\0' || errno != 0 || fd < 0 || fd > 1 << 30)
+		return fail(-EBADF, "SUPD_FD is \"%s\", which is no fd", text);
+	if (getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &len) == -1 ||
+	    type != SOCK_SEQPACKET)
+		return fail(-EBADF,
+		    "SUPD_FD is %ld, which is not the lifeline that supd "
+		    "gave: was it closed, or SUPD_FD inherited?",
+		    fd);
+	/* Programs that we start must not pass for us. */
+	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
+		return fail(-errno, "SUPD_FD: cannot set close-on-exec");
+	return (int)fd;
+}
+
+int
+lifeline_send(const struct proto_frame *h, const void *body, size_t len)
+{
+	static char packet[PROTO_LIFELINE_MAX] __attribute__((aligned(8)));
+	size_t n;
+	ssize_t sent;
+
+	for (;;) {
+		/* Built anew each time: while we wait another may be sent. */
+		n = proto_put(packet, sizeof(packet), h, body, len);
+		if (n == 0)
+			return fail(-EMSGSIZE,
+			    "%zu bytes are too long for the lifeline", len);
+		if (mailbox.cut)
+			return fail(-EPIPE, "supd has gone");
+		sent = send(
+		    mailbox.lifeline, packet, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent >= 0)
+			return 0;
+		if (errno == EPIPE || errno == ECONNRESET)
+			mailbox.cut = true;
+		else if (errno == EAGAIN || errno == ENOBUFS)
+			(void)mailbox_wait(
+			    mailbox.lifeline, POLLOUT, DEADLINE_NEVER);
+		else if (errno != EINTR)
+			return fail(-errno, "send to supd");
+	}
+}
+
+static void
+take_in(const char *packet, size_t len)
+{
+	struct proto_frame h;
+	const void *body;
+	size_t body_len, pos = 0;
+
+	if (!proto_next(
+		packet, len, &pos, PROTO_LIFELINE_MAX, &h, &body, &body_len) ||
+	    pos != len)
+		mailbox.stats.bad++;
+	else if (h.type < PROTO_JOIN)
+		mailbox_deliver(&h, body, body_len);
+	else
+		mailbox_control(&h, body, body_len);
+}
+
+unsigned
+lifeline_drain(void)
+{
+	static char packet[PROTO_LIFELINE_MAX] __attribute__((aligned(8)));
+	unsigned n = 0;
+	ssize_t len;
+
+	while (!mailbox.cut) {
+		/* MSG_TRUNC: the packet's true length, so a longer one shows.
+		 */
+		len = recv(mailbox.lifeline, packet, sizeof(packet),
+		    MSG_DONTWAIT | MSG_TRUNC);
+		if (len > (ssize_t)sizeof(packet)) {
+			mailbox.stats.bad++;
+		} else if (len > 0) {
+			take_in(packet, (size_t)len);
+			n++;
+		} else if (len == 0 || errno == ECONNRESET) {
+			mailbox.cut = true;
+			n++;
+		} else if (errno != EINTR) {
+			break;
+		}
+	}
+	return n;
+}

@@ -305,9 +305,10 @@ group_probe(struct keeper *k, struct worker *w, int64_t now_ns)
 		w->leftover = true;
 		return true;
 	}
-	/* Its dead members have become our children: only reaped are they gone. */
+	/* Its dead members have become our children: only reaped are they gone.
+	 */
 	while (waitid(P_PGID, (id_t)w->pid, &si, WEXITED | WNOHANG) == 0 &&
-	    si.si_pid != 0)
+	       si.si_pid != 0)
 		si.si_pid = 0;
 	w->probe_wait_ns *= 2;
 	if (w->probe_wait_ns > GROUP_SLOW_NS)

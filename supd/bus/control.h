@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BUS_CONTROL_H
+#define BUS_CONTROL_H
+
+#include "base/attr.h"
+#include "base/buf.h"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+/*
+ * The clients of control.sock: lines in, lines out, never blocking and never
+ * in anybody's way.  A client that does not read is not read from either
+ * (CLIENT_OUT_PAUSE, CLIENT_REQUESTS_MAX); what streams to it beyond
+ * CLIENT_OUT_MAX is dropped and counted.
+ *
+ * A client that has to go is only marked (client_close) and freed, with its
+ * requests, by the sweep: so no callback finds its client gone.
+ */
+
+#define CLIENTS_MAX         256
+#define STRANGERS_MAX       16 /* clients who may do nothing */
+#define CLIENT_LINE_MAX     (1024 * 1024)
+#define CLIENT_OUT_PAUSE    (1024 * 1024)
+#define CLIENT_OUT_MAX      (8 * 1024 * 1024)
+#define CLIENT_REQUESTS_MAX 64
+
+struct bus;
+struct client;
+struct method;
+
+struct request {
+	TAILQ_ENTRY(request) of_client;
+	TAILQ_ENTRY(request) of_followers;
+	RB_ENTRY(request) by_tag;
+	struct client *client;
+	const struct method *method;
+	json_t *id; /* NULL: a notification */
+	uint64_t tag;
+	char *path;
+	struct buf rows; /* JSON values joined by "," */
+	struct buf text; /* why: the last output, likewise */
+	bool has_tag;    /* it is in by_tag */
+	bool at_engine;  /* END has not come */
+	bool at_logger;  /* LOG_END has not come */
+	bool follow;
+	bool following;    /* it is in a list of followers; past is told */
+	uint64_t last_seq; /* of the events told */
+	uint64_t lost;     /* stream records dropped since the last one told */
+	uint32_t slot;     /* logs, why: whose */
+	uint64_t target;   /* call: who is to answer; 0: none */
+	struct event *timer;
+};
+
+TAILQ_HEAD(request_list, request);
+RB_HEAD(request_tree, request);
+
+struct client {
+	TAILQ_ENTRY(client) entry;
+	struct bus *bus;
+	int fd;
+	uint32_t uid;
+	bool permitted;
+	bool closing;
+	bool paused;
+	bool eof;
+	bool skipping;  /* the rest of a line that is too long */
+	uint64_t guest; /* its libmsg pid */
+	uint32_t n_requests;
+	struct request_list requests;
+	struct evbuffer *in, *out;
+	struct event read, write;
+};
+
+TAILQ_HEAD(client_list, client);
+
+struct control {
+	int fd;
+	bool has_events;
+	struct event accept, again, sweep;
+	struct client_list clients, graves;
+	uint32_t n_clients, n_strangers;
+	uint64_t last_tag, last_guest;
+	struct request_tree requests; /* those with a tag */
+	struct request_list event_followers, log_followers;
+};
+
+/* Serve the listening socket fd, which stays the caller's. */
+must_check int control_init(struct bus *b, int fd);
+/* Send what the sockets take and close everything. */
+void control_fini(struct bus *b);
+
+/* The engine is gone: what waits for it ends with an error. */
+void control_engine_gone(struct bus *b);
+
+bool control_has_guest(struct bus *b, uint64_t pid);
+
+/* Append output; nothing happens to a client that is closing. */
+void client_send(struct client *c, const struct buf *line);
+void client_close(struct client *c);
+size_t client_out_len(const struct client *c);
+
+/* Answer one line. */
+void client_line(struct client *c, const char *line, size_t len);
+
+/* A request has ended: perhaps the client's next line can be taken. */
+void client_resume(struct client *c);
+
+#endif /* BUS_CONTROL_H */

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: ISC */
+#include "bus/lifeline.h"
+
+#include "base/log.h"
+#include "bus/bus.h"
+#include "bus/jsonrpc.h"
+#include "bus/relay.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define FRAMES_PER_TURN 32
+#define DRAIN_FRAMES    8192 /* more than a socket buffer can hold */
+#define DECLARED_MAX    63
+
+static void lifeline_readable(evutil_socket_t fd, short what, void *arg);
+static void lifeline_writable(evutil_socket_t fd, short what, void *arg);
+
+struct lifeline *
+lifeline_new(struct bus *b, struct peer *p, uint64_t inc, int32_t os_pid,
+    int fd, int notify_fd)
+{
+	struct lifeline *l = calloc(1, sizeof(*l));
+
+	if (l == NULL) {
+		close(fd);
+		closep(&notify_fd);
+		return NULL;
+	}
+	*l = (struct lifeline){
+		.bus = b,
+		.peer = p,
+		.inc = inc,
+		.fd = fd,
+		.notify_fd = notify_fd,
+		.os_pid = os_pid,
+	};
+	TAILQ_INIT(&l->out);
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	return l;
+}
+
+/* The worker sees EOF; the struct stays until its DEAD. */
+static void
+lifeline_close(struct lifeline *l)
+{
+	struct lifeline_out *o;
+
+	if (l->started) {
+		event_del(&l->read);
+		event_del(&l->write);
+		l->started = false;
+	}
+	closep(&l->fd);
+	l->fd = -EBADF;
+	closep(&l->notify_fd);
+	l->notify_fd = -EBADF;
+	while ((o = TAILQ_FIRST(&l->out)) != NULL) {
+		TAILQ_REMOVE(&l->out, o, entry);
+		free(o);
+	}
+	l->out_bytes = 0;
+	l->out_relayed = 0;
+}
+
+void
+lifeline_free(struct lifeline *l)
+{
+	if (l == NULL)
+		return;
+	if (l->n_bad > 1 || l->n_refused != 0)
+		log_info("%s: pid %d sent %u malformed frames; %u messages for "
+			 "it found no room",
+		    l->peer->path, l->os_pid, l->n_bad, l->n_refused);
+	lifeline_close(l);
+	free(l);
+}
+
+void
+lifeline_start(struct lifeline *l)
+{
+	struct event_base *base = l->bus->base;
+
+	event_assign(
+	    &l->read, base, l->fd, EV_READ | EV_PERSIST, lifeline_readable, l);
+	event_assign(&l->write, base, l->fd, EV_WRITE, lifeline_writable, l);
+	event_add(&l->read, NULL);
+	l->started = true;
+}
+
+/* ---- out --------------------------------------------------------------- */
+
+static int
+out_write(struct lifeline *l, struct iovec *iov, size_t n)
+{
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = n };
+	ssize_t r;
+
+	do {
+		r = sendmsg(l->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0 && errno == ENOBUFS)
+		return -EAGAIN;
+	return r < 0 ? -errno : 0;
+}
+
+static void
+lifeline_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct lifeline *l = arg;
+	struct lifeline_out *o;
+
+	(void)fd;
+	(void)what;
+	while ((o = TAILQ_FIRST(&l->out)) != NULL) {
+		struct iovec iov = { o->data, o->len };
+		int e = out_write(l, &iov, 1);
+
+		if (e == -EAGAIN) {
+			event_add(&l->write, NULL);
+			return;
+		}
+		if (e < 0) {
+			lifeline_close(l);
+			return;
+		}
+		TAILQ_REMOVE(&l->out, o, entry);
+		l->out_bytes -= o->len;
+		l->out_relayed -= o->relayed;
+		free(o);
+	}
+}
+
+static bool
+out_queue(struct lifeline *l, const struct proto_frame *h, const void *body,
+    size_t len, bool relayed)
+{
+	struct lifeline_out *o = malloc(sizeof(*o) + PROTO_HEADER_SIZE + len);
+
+	if (o == NULL)
+		return false;
+	o->len = PROTO_HEADER_SIZE + len;
+	o->relayed = relayed;
+	memcpy(o->data, h, PROTO_HEADER_SIZE);
+	if (len != 0)
+		memcpy(o->data + PROTO_HEADER_SIZE, body, len);
+	TAILQ_INSERT_TAIL(&l->out, o, entry);
+	l->out_bytes += o->len;
+	l->out_relayed += relayed;
+	event_add(&l->write, NULL);
+	return true;
+}
+
+/* Returns false when there is no room or the worker has closed its end. */
+static bool
+out_put(struct lifeline *l, const struct proto_frame *frame, const void *body,
+    size_t len, bool relayed)
+{
+	struct proto_frame h = *frame;
+	struct iovec iov[2] = {
+		{ &h, sizeof(h) },
+		{ (void *)(uintptr_t)body, len },
+	};
+
+	h.version = PROTO_VERSION;
+	h.length = (uint32_t)(PROTO_HEADER_SIZE + len);
+	if (TAILQ_EMPTY(&l->out)) {
+		int e = out_write(l, iov, 2);
+
+		if (e == 0)
+			return true;
+		if (e != -EAGAIN) {
+			lifeline_close(l);
+			return true; /* it has gone: nobody to miss it */
+		}
+	}
+	if (relayed && (l->out_relayed >= LIFELINE_RELAY_FRAMES ||
+			   l->out_bytes + h.length > LIFELINE_RELAY_BYTES))
+		return false;
+	if (l->out_bytes + h.length > LIFELINE_OUT_BYTES)
+		return false;
+	return out_queue(l, &h, body, len, relayed);
+}
+
+static bool
+can_send(const struct lifeline *l)
+{
+	return l != NULL && l->fd >= 0 && l->started && l->joined;
+}
+
+void
+lifeline_send(struct lifeline *l, const struct proto_frame *h, const void *body,
+    size_t len)
+{
+	if (!can_send(l) || out_put(l, h, body, len, false))
+		return;
+	log_warnx("%s: pid %d does not read its lifeline (%zu bytes wait); "
+		  "closed it, so it cannot talk until it is restarted",
+	    l->peer->path, l->os_pid, l->out_bytes);
+	lifeline_close(l);
+}
+
+bool
+lifeline_relay(struct lifeline *l, const struct proto_frame *h,
+    const void *body, size_t len)
+{
+	if (!can_send(l))
+		return true; /* as to a dead pid: silently (P-3) */
+	if (out_put(l, h, body, len, true))
+		return true;
+	if (l->n_refused++ == 0)
+		log_warnx("%s: pid %d does not read its lifeline; messages "
+			  "relayed to it are refused",
+		    l->peer->path, l->os_pid);
+	return false;
+}
+
+void
+lifeline_result(struct lifeline *l, uint64_t ref, int error)
+{
+	struct proto_frame h = {
+		.type = PROTO_RESULT,
+		.to = peer_pid(l->peer),
+		.ref = ref,
+	};
+	struct proto_result r = { .error = error };
+
+	lifeline_send(l, &h, &r, sizeof(r));
+}
+
+/* ---- in: each handler returns false for a malformed frame --------------- */
+
+/*
+ * The text of a body: with its NUL or without, but with none inside.  Borrowed
+ * from `out`.  False if it is not one, or longer than max.
+ */
+static bool
+body_text(const void *body, size_t len, size_t max, char *out)
+{
+	const char *s = body;
+
+	if (len != 0 && s[len - 1] == '\0')
+		len--;
+	if (len == 0 || len > max || memchr(s, '\0', len) != NULL)
+		return false;
+	memcpy(out, s, len);
+	out[len] = '\0';
+	return true;
+}
+
+static bool
+on_join(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	struct proto_welcome w = { .self = peer_pid(p) };
+	struct proto_frame r = {
+		.type = PROTO_WELCOME,
+		.to = w.self,
+		.ref = h->ref,
+	};
+	size_t n = strlen(p->path);
+
+	(void)body;
+	if (len != sizeof(struct proto_join))
+		return false;
+	p->line->joined = true;
+	if (n >= sizeof(w.path) ||
+	    mailbox_endpoint(p->bus, p, w.endpoint, sizeof(w.endpoint)) < 0) {
+		lifeline_result(p->line, h->ref, ENAMETOOLONG);
+		p->line->joined = false;
+		log_warnx("%s: the mailbox path under %s is longer than %d "
+			  "bytes, so it cannot join; use a shorter run "
+			  "directory",
+		    p->path, p->bus->args->run_dir, PROTO_ENDPOINT_MAX - 1);
+		return true;
+	}
+	memcpy(w.path, p->path, n);
+	lifeline_send(p->line, &r, &w, sizeof(w));
+	return true;
+}
+
+static bool
+on_ready(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	(void)h;
+	(void)body;
+	if (len != 0)
+		return false;
+	if (!p->ready_told)
+		peer_ready(p);
+	return true;
+}
+
+static bool
+on_reason(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	char *copy;
+
+	(void)h;
+	if (len == 0 || len > DECLARED_MAX)
+		return false;
+	copy = text_clean(body, len);
+	if (copy == NULL)
+		return true;
+	free(p->declared);
+	p->declared = copy;
+	return true;
+}
+
+static bool
+on_register(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	char text[PROTO_PATH_MAX];
+	int e = -EINVAL;
+
+	if (body_text(body, len, sizeof(text) - 1, text))
+		e = names_register(p->bus, p, text, strlen(text));
+	lifeline_result(p->line, h->ref, -e);
+	return true;
+}
+
+static bool
+on_unregister(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	char text[PROTO_NAME_MAX + 1];
+	int e = -ENOENT;
+
+	if (body_text(body, len, PROTO_NAME_MAX, text))
+		e = names_unregister(p->bus, p, text);
+	lifeline_result(p->line, h->ref, -e);
+	return true;
+}
+
+static bool
+on_resolve(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	struct bus *b = p->bus;
+	struct proto_resolved r = { 0 };
+	struct proto_frame f = {
+		.type = PROTO_RESOLVED,
+		.to = peer_pid(p),
+		.ref = h->ref,
+	};
+	struct peer *t = NULL;
+	char text[PROTO_PATH_MAX];
+
+	if (h->to != 0 && len == 0)
+		t = peers_by_pid(b, h->to);
+	else if (body_text(body, len, sizeof(text) - 1, text))
+		t = peers_find(b, text, true);
+	if (t != NULL && peer_joined(t)) {
+		r.pid = peer_pid(t);
+		monitors_subscribe(b, p, r.pid);
+		if (t->uid != p->uid)
+			r.error = EACCES;
+		else if (mailbox_endpoint(
+			     b, t, r.endpoint, sizeof(r.endpoint)) < 0)
+			r.error = ENAMETOOLONG;
+	} else if (h->to != 0 && len == 0 && control_has_guest(b, h->to)) {
+		r.pid = h->to;
+		r.error = EACCES;
+	}
+	lifeline_send(p->line, &f, &r, sizeof(r));
+	return true;
+}
+
+static bool
+on_monitor(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	uint64_t target = h->to;
+	char text[PROTO_PATH_MAX];
+
+	if (len != 0) {
+		struct peer *t = NULL;
+
+		if (body_text(body, len, sizeof(text) - 1, text))
+			t = peers_find(p->bus, text, false);
+		target = t != NULL ? peer_pid(t) : 0;
+	}
+	return monitors_add(p->bus, p, h->ref, target);
+}
+
+static bool
+on_demonitor(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	(void)body;
+	if (len != 0)
+		return false;
+	monitors_remove(p->bus, p, h->ref);
+	return true;
+}
+
+static const struct {
+	bool (*fn)(struct peer *p, const struct proto_frame *h,
+	    const void *body, size_t len);
+	bool before_join;
+} handlers[] = {
+	[PROTO_DATA] = { relay_frame, false },
+	[PROTO_CALL] = { relay_frame, false },
+	[PROTO_REPLY] = { relay_frame, false },
+	[PROTO_CAST] = { relay_frame, false },
+	[PROTO_JOIN] = { on_join, true },
+	[PROTO_READY] = { on_ready, true },
+	[PROTO_REGISTER] = { on_register, false },
+	[PROTO_UNREGISTER] = { on_unregister, false },
+	[PROTO_RESOLVE] = { on_resolve, false },
+	[PROTO_MONITOR] = { on_monitor, false },
+	[PROTO_DEMONITOR] = { on_demonitor, false },
+	[PROTO_REASON] = { on_reason, true },
+};
+
+static bool
+handle_packet(struct lifeline *l, const char *buf, size_t len)
+{
+	struct proto_frame h;
+	const void *body;
+	size_t pos = 0, body_len;
+
+	if (!proto_next(
+		buf, len, &pos, PROTO_LIFELINE_MAX, &h, &body, &body_len) ||
+	    pos != len)
+		return false;
+	if (h.type >= ARRAY_LEN(handlers) || handlers[h.type].fn == NULL ||
+	    (!l->joined && !handlers[h.type].before_join))
+		return false;
+	return handlers[h.type].fn(l->peer, &h, body, body_len);
+}
+
+/* Returns false when there is nothing more to read for now, or ever. */
+static bool
+read_one(struct lifeline *l)
+{
+	char *buf = l->bus->frame;
+	ssize_t n;
+
+	do {
+		n = recv(
+		    l->fd, buf, PROTO_LIFELINE_MAX, MSG_DONTWAIT | MSG_TRUNC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return false;
+	if (n <= 0) {
+		lifeline_close(l);
+		return false;
+	}
+	if ((size_t)n <= PROTO_LIFELINE_MAX && handle_packet(l, buf, (size_t)n))
+		return l->fd >= 0;
+	l->n_bad++;
+	if (!l->complained)
+		log_warnx("%s: pid %d sent a malformed frame of %zd bytes on "
+			  "its lifeline; dropped (more are only counted)",
+		    l->peer->path, l->os_pid, n);
+	l->complained = true;
+	return l->fd >= 0;
+}
+
+static void
+lifeline_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct lifeline *l = arg;
+
+	(void)fd;
+	(void)what;
+	for (unsigned i = 0; i < FRAMES_PER_TURN; i++)
+		if (!read_one(l))
+			return;
+}
+
+void
+lifeline_drain(struct lifeline *l)
+{
+	if (l->fd < 0)
+		return;
+	for (unsigned i = 0; i < DRAIN_FRAMES; i++)
+		if (!read_one(l))
+			return;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+#include "bus/monitors.h"
+
+#include "bus/bus.h"
+#include "bus/lifeline.h"
+
+#include <string.h>
+
+static int
+cmp_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int
+owner_cmp(const struct monitor *a, const struct monitor *b)
+{
+	int c = cmp_u64(a->owner, b->owner);
+
+	if (c == 0)
+		c = (int)a->gone - (int)b->gone;
+	return c != 0 ? c : cmp_u64(a->ref, b->ref);
+}
+
+/* Of one target: DOWNs before GONEs. */
+static int
+target_cmp(const struct monitor *a, const struct monitor *b)
+{
+	int c = cmp_u64(a->target, b->target);
+
+	if (c == 0)
+		c = (int)a->gone - (int)b->gone;
+	if (c == 0)
+		c = cmp_u64(a->owner, b->owner);
+	return c != 0 ? c : cmp_u64(a->ref, b->ref);
+}
+
+RB_PROTOTYPE(owner_tree, monitor, by_owner, owner_cmp);
+RB_GENERATE(owner_tree, monitor, by_owner, owner_cmp)
+RB_PROTOTYPE(target_tree, monitor, by_target, target_cmp);
+RB_GENERATE(target_tree, monitor, by_target, target_cmp)
+
+static void
+monitor_free(struct bus *b, struct monitor *m)
+{
+	struct peer *owner = peers_by_pid(b, m->owner);
+
+	if (owner != NULL)
+		owner->n_watches--;
+	RB_REMOVE(owner_tree, &b->monitors.by_owner, m);
+	RB_REMOVE(target_tree, &b->monitors.by_target, m);
+	free(m);
+}
+
+void
+monitors_fini(struct bus *b)
+{
+	struct monitor *m;
+
+	while ((m = RB_MIN(owner_tree, &b->monitors.by_owner)) != NULL)
+		monitor_free(b, m);
+}
+
+static void
+send_down(struct peer *owner, uint64_t ref, uint64_t target, const char *reason)
+{
+	struct proto_frame h = {
+		.type = PROTO_DOWN,
+		.to = peer_pid(owner),
+		.from = target,
+		.ref = ref,
+	};
+
+	lifeline_send(owner->line, &h, reason, strlen(reason));
+}
+
+/* False: this owner has one with that ref already. */
+static bool
+monitor_new(struct bus *b, struct peer *owner, uint64_t ref, uint64_t target,
+    bool gone, const char **ret_fault)
+{
+	struct monitor *m = NULL;
+	struct monitor key = {
+		.owner = peer_pid(owner),
+		.target = target,
+		.ref = ref,
+		.gone = gone,
+	};
+
+	*ret_fault = NULL;
+	if (RB_FIND(owner_tree, &b->monitors.by_owner, &key) != NULL)
+		return false;
+	if (owner->n_watches < MONITORS_MAX)
+		m = malloc(sizeof(*m));
+	if (m == NULL) {
+		*ret_fault = "system_limit";
+		return true;
+	}
+	*m = key;
+	RB_INSERT(owner_tree, &b->monitors.by_owner, m);
+	RB_INSERT(target_tree, &b->monitors.by_target, m);
+	owner->n_watches++;
+	return true;
+}
+
+bool
+monitors_add(struct bus *b, struct peer *owner, uint64_t ref, uint64_t target)
+{
+	const char *fault;
+
+	if (peers_by_pid(b, target) == NULL) {
+		send_down(owner, ref, target, "noproc");
+		return true;
+	}
+	if (!monitor_new(b, owner, ref, target, false, &fault))
+		return false;
+	if (fault != NULL)
+		send_down(owner, ref, target, fault);
+	return true;
+}
+
+void
+monitors_remove(struct bus *b, struct peer *owner, uint64_t ref)
+{
+	struct monitor key = { .owner = peer_pid(owner), .ref = ref };
+	struct monitor *m = RB_FIND(owner_tree, &b->monitors.by_owner, &key);
+
+	if (m != NULL)
+		monitor_free(b, m);
+}
+
+void
+monitors_subscribe(struct bus *b, struct peer *owner, uint64_t target)
+{
+	const char *fault;
+
+	/* Without the GONE it keeps a route to an endpoint nobody listens on:
+	 * connecting fails at once, so nothing is lost but an fd. */
+	if (target != peer_pid(owner))
+		(void)monitor_new(b, owner, target, target, true, &fault);
+}
+
+void
+monitors_ended(struct bus *b, struct peer *p, const char *reason)
+{
+	uint64_t pid = peer_pid(p);
+	struct monitor key = { .owner = pid }, *m;
+
+	while (
+	    (m = RB_NFIND(owner_tree, &b->monitors.by_owner, &key)) != NULL &&
+	    m->owner == pid)
+		monitor_free(b, m);
+	p->n_watches = 0;
+
+	key = (struct monitor){ .target = pid };
+	while (
+	    (m = RB_NFIND(target_tree, &b->monitors.by_target, &key)) != NULL &&
+	    m->target == pid) {
+		struct peer *owner = peers_by_pid(b, m->owner);
+		struct proto_frame gone = {
+			.type = PROTO_GONE,
+			.to = m->owner,
+			.from = pid,
+		};
+		uint64_t ref = m->ref;
+		bool is_gone = m->gone;
+
+		monitor_free(b, m);
+		if (owner == NULL || owner->line == NULL)
+			continue;
+		if (is_gone)
+			lifeline_send(owner->line, &gone, NULL, 0);
+		else
+			send_down(owner, ref, pid, reason);
+	}
+}

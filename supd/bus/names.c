@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC */
+#include "bus/names.h"
+
+#include "bus/bus.h"
+#include "bus/jsonrpc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int
+name_cmp(const struct name *a, const struct name *b)
+{
+	return strcmp(a->text, b->text);
+}
+
+RB_GENERATE(name_tree, name, entry, name_cmp)
+
+static struct name *
+names_get(struct bus *b, const char *text)
+{
+	struct name key = { .text = text };
+
+	return RB_FIND(name_tree, &b->names.tree, &key);
+}
+
+/* Nothing that would confuse a terminal, a path or JSON. */
+static int
+name_check(const char *text, size_t len)
+{
+	if (len > PROTO_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (len == 0 || !text_is_utf8(text, len))
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] <= ' ' || text[i] == '/' ||
+		    text[i] == 0x7f)
+			return -EINVAL;
+	return 0;
+}
+
+int
+names_register(struct bus *b, struct peer *p, const char *text, size_t len)
+{
+	int e = name_check(text, len);
+	struct name *n;
+
+	if (e < 0)
+		return e;
+	n = calloc(1, sizeof(*n) + len + 1);
+	if (n == NULL)
+		return -ENOMEM;
+	memcpy(n->data, text, len);
+	n->text = n->data;
+	n->peer = p;
+	if (RB_FIND(name_tree, &b->names.tree, n) != NULL) {
+		free(n);
+		return -EEXIST;
+	}
+	if (p->name != NULL) {
+		free(n);
+		return -EALREADY;
+	}
+	RB_INSERT(name_tree, &b->names.tree, n);
+	p->name = n;
+	return 0;
+}
+
+int
+names_unregister(struct bus *b, struct peer *p, const char *text)
+{
+	struct name *n = names_get(b, text);
+
+	if (n == NULL)
+		return -ENOENT;
+	if (n->peer != p)
+		return -EPERM;
+	names_purge(b, p);
+	return 0;
+}
+
+void
+names_purge(struct bus *b, struct peer *p)
+{
+	if (p->name == NULL)
+		return;
+	RB_REMOVE(name_tree, &b->names.tree, p->name);
+	free(p->name);
+	p->name = NULL;
+}
+
+struct peer *
+names_find(struct bus *b, const char *text)
+{
+	struct name *n = names_get(b, text);
+
+	return n != NULL ? n->peer : NULL;
+}
+
+/* Edit distance of texts up to PROTO_NAME_MAX, or a large number. */
+static unsigned
+distance(const char *a, const char *z)
+{
+	unsigned row[PROTO_NAME_MAX + 1];
+	size_t la = strlen(a), lz = strlen(z);
+
+	if (la > PROTO_NAME_MAX || lz > PROTO_NAME_MAX)
+		return 1000;
+	for (size_t j = 0; j <= lz; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i <= la; i++) {
+		unsigned diag = row[0];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= lz; j++) {
+			unsigned up = row[j];
+			unsigned d = diag + (a[i - 1] != z[j - 1]);
+
+			if (up + 1 < d)
+				d = up + 1;
+			if (row[j - 1] + 1 < d)
+				d = row[j - 1] + 1;
+			row[j] = d;
+			diag = up;
+		}
+	}
+	return row[lz];
+}
+
+static bool
+is_like(const char *text, const char *other)
+{
+	size_t len = strlen(text);
+
+	if (len == 0)
+		return false;
+	return distance(text, other) <= 1 + len / 4 ||
+	       (len >= 3 && strstr(other, text) != NULL);
+}
+
+void
+names_like(struct bus *b, const char *text, char *out, size_t len)
+{
+	size_t at = 0;
+	unsigned n = 0;
+	struct name *m;
+
+	out[0] = '\0';
+	RB_FOREACH (m, name_tree, &b->names.tree) {
+		int k;
+
+		if (!is_like(text, m->text))
+			continue;
+		k = snprintf(
+		    out + at, len - at, "%s%s", n != 0 ? ", " : "", m->text);
+		if (k < 0 || (size_t)k >= len - at || ++n == 3) {
+			out[len - 1] = '\0';
+			return;
+		}
+		at += (size_t)k;
+	}
+	for (uint32_t i = 0; i < b->peers.n; i++) {
+		const struct peer *p = b->peers.slot[i];
+		const char *last = p != NULL ? strrchr(p->path, '/') : NULL;
+		int k;
+
+		if (last == NULL || !peer_joined(p) || !is_like(text, last + 1))
+			continue;
+		k = snprintf(
+		    out + at, len - at, "%s%s", n != 0 ? ", " : "", p->path);
+		if (k < 0 || (size_t)k >= len - at || ++n >= 3)
+			return;
+		at += (size_t)k;
+	}
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BUS_NAMES_H
+#define BUS_NAMES_H
+
+#include "base/attr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/tree.h>
+
+/*
+ * Registered names, rule P-10: a name stands for one incarnation, an
+ * incarnation has at most one, and it is free again before anybody hears of
+ * the death.  Only a worker itself registers and gives up its name.
+ */
+
+struct bus;
+struct peer;
+
+struct name {
+	RB_ENTRY(name) entry;
+	struct peer *peer;
+	const char *text; /* data; a search key's own */
+	char data[];
+};
+
+RB_HEAD(name_tree, name);
+
+struct names {
+	struct name_tree tree;
+};
+
+/*
+ * Returns 0; -EEXIST: taken; -EALREADY: it has another name; -EINVAL: empty,
+ * not UTF-8, or with control characters or '/' (that is a path);
+ * -ENAMETOOLONG: beyond PROTO_NAME_MAX; -ENOMEM.
+ */
+must_check int names_register(
+    struct bus *b, struct peer *p, const char *text, size_t len);
+
+/* Returns 0, -ENOENT: no such name, or -EPERM: another's. */
+must_check int names_unregister(
+    struct bus *b, struct peer *p, const char *text);
+
+/* Forget what p has registered. */
+void names_purge(struct bus *b, struct peer *p);
+
+struct peer *names_find(struct bus *b, const char *text);
+
+/* Up to `max` names and paths like `text`, joined by ", "; "" if none. */
+void names_like(struct bus *b, const char *text, char *out, size_t len);
+
+RB_PROTOTYPE(name_tree, name, entry, name_cmp);
+
+#endif /* BUS_NAMES_H */

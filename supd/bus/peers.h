@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BUS_PEERS_H
+#define BUS_PEERS_H
+
+#include "base/attr.h"
+#include "wire/wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+/*
+ * The workers, by slot.  A peer lives from its PREPARE to its FORGET; its
+ * incarnations come and go in it:
+ *
+ *   PROC      announces one: live
+ *   LIFELINE  brings its fd, perhaps before the PROC: two links, no order
+ *             between them.  Nothing is read from it before the PROC, and so
+ *             not before the DEAD of the incarnation that went before (D7)
+ *   DEAD      ends it: read the rest, purge its names, then tell the others
+ */
+
+#define PEERS_MAX (UINT32_C(1) << 20)
+
+struct bus;
+struct lifeline;
+struct name;
+struct notify;
+
+struct peer {
+	struct bus *bus;
+	uint32_t slot;
+	uint32_t uid, gid; /* whom it runs as */
+	uint32_t prepared; /* PREPARE_* that are done */
+	uint64_t inc;      /* of the last PROC */
+	bool live;         /* between PROC and DEAD */
+	bool ready_told;   /* WIRE_READY was sent for inc */
+	bool in_tree;
+	bool dirty; /* a new status text waits */
+	int32_t os_pid;
+	uint32_t n_watches; /* monitors it has made */
+	char *path;         /* "" before the first PREPARE or PROC */
+	char *declared;     /* its exit reason in its own words, or NULL */
+	char *status;       /* sd_notify's STATUS=, or NULL */
+	struct name *name;  /* what it registered, or NULL */
+	struct lifeline *line;
+	struct lifeline *early; /* of an incarnation not yet announced */
+	struct notify *notify;
+	RB_ENTRY(peer) by_path;
+	TAILQ_ENTRY(peer) of_dirty;
+};
+
+RB_HEAD(peer_tree, peer);
+
+struct peers {
+	struct peer **slot;
+	uint32_t n;
+	struct peer_tree by_path;
+};
+
+void peers_fini(struct bus *b);
+
+/* The worker of a slot, of a pid (only while that incarnation lives), of a
+ * path with or without "root/".  NULL if there is none. */
+struct peer *peers_get(struct bus *b, uint32_t slot);
+struct peer *peers_by_pid(struct bus *b, uint64_t pid);
+struct peer *peers_by_path(struct bus *b, const char *path);
+
+/* The libmsg pid of a peer's present incarnation. */
+uint64_t peer_pid(const struct peer *p);
+
+/* It can be reached by messages: it lives, has joined and is still there. */
+bool peer_joined(const struct peer *p);
+
+/*
+ * By name or, if nobody has registered it, by path: the live worker, or NULL.
+ * With `joined`, only one that can receive messages.
+ */
+struct peer *peers_find(struct bus *b, const char *text, bool joined);
+
+/* Say once for its incarnation that it is ready, with its STATUS text. */
+void peer_ready(struct peer *p);
+
+/* Frames of the engine and the keeper. */
+void peers_prepare(struct bus *b, const struct wire_prepare *w);
+void peers_proc(struct bus *b, const struct wire_proc *w);
+void peers_dead(struct bus *b, const struct wire_dead *w);
+void peers_forget(struct bus *b, const struct wire_id *w);
+void peers_lifeline(
+    struct bus *b, const struct wire_lifeline *w, int *fds, unsigned n_fds);
+
+RB_PROTOTYPE(peer_tree, peer, by_path, peer_path_cmp);
+
+#endif /* BUS_PEERS_H */

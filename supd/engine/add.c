@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+/* OP_ADD: a child is made at run time and given to a supervisor. */
+#include "engine/args.h"
+#include "engine/path.h"
+#include "engine/request.h"
+#include "engine/text.h"
+#include "engine/tree.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * A name for one more child of a simple_one_for_one supervisor: the lowest
+ * number that nobody there has, counting up from how many there are.
+ */
+static void
+pick_name(const struct shell *sh, node_t sup, char *buf, size_t len)
+{
+	uint32_t n = 1;
+
+	for (node_t c = engine_first_child(sh->core, sup); c != NODE_NONE;
+	     c = engine_next_child(sh->core, c)) {
+		uint32_t k =
+		    (uint32_t)strtoul(engine_name(sh->core, c), NULL, 10);
+
+		if (k >= n)
+			n = k + 1;
+	}
+	snprintf(buf, len, "%u", n);
+}
+
+static int
+make_child(struct shell *sh, node_t sup, const char *text,
+    struct conf_child **ret_child, struct buf *errors)
+{
+	const struct conf_child *conf = sh->nodes[sup].conf;
+	char name[NAME_MAX_LEN + 1], **args;
+	int r;
+
+	if (conf->sup.spec.strategy != SIMPLE_ONE_FOR_ONE)
+		return conf_parse_child(conf, "the new child", text,
+		    strlen(text), ret_child, errors);
+	r = args_parse(text, &args);
+	if (r < 0) {
+		buf_printf(errors,
+		    "%s takes arguments for its template: a "
+		    "list of strings",
+		    text_short(sh->nodes[sup].path));
+		return r;
+	}
+	pick_name(sh, sup, name, sizeof(name));
+	r = conf_instantiate(
+	    conf, name, (const char *const *)args, ret_child, errors);
+	args_free(args);
+	return r;
+}
+
+/* Where to: exactly one supervisor, which runs. */
+static node_t
+find_sup(struct shell *sh, uint64_t tag, const char *path)
+{
+	node_t sup = NODE_NONE;
+	struct path_set set;
+	char text[WIRE_PATH_MAX + 64];
+
+	if (request_resolve(sh, tag, path, &set)) {
+		if (set.n == 1 && engine_is_sup(sh->core, set.node[0])) {
+			sup = set.node[0];
+		} else {
+			snprintf(text, sizeof(text), "%s: %s", path,
+			    set.n > 1 ? "names several; name one supervisor"
+				      : "is a worker, not a supervisor");
+			request_end(sh, tag, CTL_USAGE, text);
+		}
+	}
+	path_set_fini(&set);
+	return sup;
+}
+
+static bool
+name_taken(struct shell *sh, uint64_t tag, node_t sup, const char *name)
+{
+	node_t there = engine_find_child(sh->core, sup, name);
+	char text[WIRE_PATH_MAX + 96];
+
+	if (there == NODE_NONE)
+		return false;
+	snprintf(text, sizeof(text),
+	    "%s: a child of that name is there "
+	    "already (%s)",
+	    text_short(sh->nodes[there].path),
+	    child_state_name(engine_state(sh->core, there)));
+	request_end(sh, tag, CTL_FAILED, text);
+	return true;
+}
+
+static void
+start_child(struct shell *sh, uint64_t tag, const struct wire_request *m,
+    node_t sup, node_t child)
+{
+	struct request *r = request_new(sh, tag, m, 1);
+	struct event ev = {
+		.kind = EV_START_CHILD,
+		.node = sup,
+		.child = child,
+	};
+
+	/* Without a request the child is started all the same. */
+	if (r != NULL)
+		ev.tag = request_core_tag(r, request_add_target(r, child));
+	run_post(sh, &ev);
+	if (r != NULL)
+		request_go(r);
+}
+
+void
+act_add(struct shell *sh, uint64_t tag, const struct wire_request *m,
+    const char *text)
+{
+	cleanup_(buf_fini) struct buf errors = { 0 };
+	struct conf_child *child;
+	node_t sup = find_sup(sh, tag, m->path), n;
+	int r;
+
+	if (sup == NODE_NONE)
+		return;
+	r = make_child(sh, sup, text, &child, &errors);
+	if (r < 0) {
+		if (errors.len == 0)
+			buf_puts(&errors, strerror(-r));
+		request_end(sh, tag, CTL_CONFIG, buf_str(&errors));
+		return;
+	}
+	if (name_taken(sh, tag, sup, child->name)) {
+		conf_child_free(child);
+		return;
+	}
+	r = tree_add(sh, sup, child, &n);
+	if (r < 0) {
+		conf_child_free(child);
+		request_end(sh, tag, CTL_FAILED,
+		    r == -ENOSPC ? "supd has no free slot for one more child"
+				 : strerror(-r));
+		return;
+	}
+	start_child(sh, tag, m, sup, n);
+}

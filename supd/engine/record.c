@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: ISC */
+#include "engine/record.h"
+
+#include "base/log.h"
+#include "engine/text.h"
+#include "engine/tree.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* More names than these in one line help nobody. */
+#define NAMES_MAX 8
+
+#define LAST_LINE_MAX 160
+
+static const struct hist_event *
+add(struct shell *sh, node_t n, enum hist_kind kind, const struct effect *eff,
+    const char *text)
+{
+	const struct node *nd = &sh->nodes[n];
+	struct hist_event ev = {
+		.at = sh->now,
+		.wall_ns = sh->wall_ns,
+		.inc = engine_has(sh->core, n) ? engine_incarnation(sh->core, n)
+		                               : 0,
+		.pid = nd->pid,
+		.kind = kind,
+		.path = nd->path,
+		.text = text,
+	};
+	const struct hist_event *kept;
+	struct wire_event frame;
+
+	if (eff != NULL) {
+		ev.core_seq = eff->seq;
+		ev.cause = eff->cause == eff->seq ? 0 : eff->cause;
+		ev.reason = eff->reason;
+	}
+	kept = history_add(&sh->history, &ev);
+	history_frame(kept, &frame);
+	run_send(sh, &sh->bus, WIRE_EVENT, 0, &frame, NULL, 0);
+	return kept;
+}
+
+/* ---- workers ------------------------------------------------------------ */
+
+void
+record_spawned(struct shell *sh, node_t n)
+{
+	const struct node *nd = &sh->nodes[n];
+	const struct conf_worker *w = &nd->conf->worker;
+	struct effect eff = {
+		.seq = nd->start_seq,
+		.cause = nd->start_cause,
+	};
+	char what[256], text[WIRE_TEXT_MAX];
+
+	if (w->ready == READY_MODE_EXEC && w->spec.start_grace_ns <= 0)
+		snprintf(text, sizeof(text), "pid %d", nd->pid);
+	else
+		snprintf(text, sizeof(text), "pid %d, waiting for %s", nd->pid,
+		    text_awaited(w, what, sizeof(what)));
+	add(sh, n, HIST_STARTING, &eff, text);
+	log_info("%s: started, %s", text_short(nd->path), text);
+}
+
+static void
+worker_ready(struct shell *sh, node_t n, const struct effect *eff)
+{
+	const struct node *nd = &sh->nodes[n];
+	char took[TEXT_DURATION_LEN], text[WIRE_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "pid %d, after %s", nd->pid,
+	    text_duration(sh->now.ns - nd->spawned_at.ns, took, sizeof(took)));
+	add(sh, n, HIST_READY, eff, text);
+	if (nd->conf->worker.ready != READY_MODE_EXEC)
+		log_info("%s: ready, %s", text_short(nd->path), text);
+}
+
+static bool
+is_bad_end(const struct reason *r)
+{
+	return !reason_is_clean(r) && r->kind != REASON_SPAWN;
+}
+
+/* Ask for the last words; the event has them when they come. */
+static void
+ask_last_line(struct shell *sh, node_t n, uint64_t seq)
+{
+	struct wire_log_tail m = { .slot = n, .n = 1 };
+
+	if (sh->nodes[n].log_open)
+		run_send(sh, &sh->logger, WIRE_LOG_TAIL, seq << 1, &m, NULL, 0);
+}
+
+static void
+worker_ended(struct shell *sh, node_t n, const struct effect *eff)
+{
+	const struct node *nd = &sh->nodes[n];
+	char why[128], up[TEXT_DURATION_LEN], text[WIRE_TEXT_MAX];
+	const struct hist_event *kept;
+
+	text_reason(sh, n, &eff->reason, why, sizeof(why));
+	snprintf(text, sizeof(text), "%s, pid %d, up %s", why, nd->pid,
+	    text_duration(sh->now.ns - nd->spawned_at.ns, up, sizeof(up)));
+	kept = add(sh, n, HIST_EXITED, eff, text);
+	if (is_bad_end(&eff->reason)) {
+		log_warnx("%s: %s", text_short(nd->path), text);
+		ask_last_line(sh, n, kept->seq);
+	} else {
+		log_info("%s: %s", text_short(nd->path), text);
+	}
+}
+
+static void
+start_failed(struct shell *sh, node_t n, const struct effect *eff)
+{
+	const struct node *nd = &sh->nodes[n];
+	char text[WIRE_TEXT_MAX];
+	const struct hist_event *kept;
+
+	text_reason(sh, n, &eff->reason, text, sizeof(text));
+	kept = add(sh, n, HIST_START_ERROR, eff, text);
+	log_warnx("%s: failed to start: %s", text_short(nd->path), text);
+	if (!nd->conf->is_sup && is_bad_end(&eff->reason))
+		ask_last_line(sh, n, kept->seq);
+}
+
+/*
+ * A group's or supervisor's stop is told in one line by the supervisor; a
+ * worker's own line is for the operator who stopped just that worker.
+ */
+static void
+stopped(struct shell *sh, node_t n, const struct effect *eff)
+{
+	const struct node *nd = &sh->nodes[n];
+	char text[WIRE_TEXT_MAX];
+	bool by_hand = !engine_wanted(sh->core, n);
+	bool is_sup = nd->conf->is_sup;
+
+	if (by_hand && eff->reason.kind == REASON_SHUTDOWN &&
+	    eff->reason.why == WHY_ASKED)
+		strlcpy(text, "stopped by an operator", sizeof(text));
+	else
+		text_reason(sh, n, &eff->reason, text, sizeof(text));
+	add(sh, n, HIST_STOPPED, eff, text);
+	if (is_sup || by_hand)
+		log_info("%s: %s", text_short(nd->path), text);
+	else
+		log_debug("%s: %s", text_short(nd->path), text);
+}
+
+static void
+stopping(struct shell *sh, node_t n, const struct effect *eff)
+{
+	const struct node *nd = &sh->nodes[n];
+	/* The reason in `eff` is still that of the end before this one. */
+	struct effect plain = { .seq = eff->seq, .cause = eff->cause };
+	char name[24], text[WIRE_TEXT_MAX] = "";
+
+	if (!nd->conf->is_sup)
+		snprintf(text, sizeof(text), "%s, pid %d",
+		    signal_name(
+			nd->conf->worker.spec.stop[0].sig, name, sizeof(name)),
+		    nd->pid);
+	add(sh, n, HIST_STOPPING, &plain, text);
+}
+
+void
+record_state(struct shell *sh, const struct effect *eff)
+{
+	node_t n = eff->node;
+	bool is_sup = sh->nodes[n].conf->is_sup;
+	char text[WIRE_TEXT_MAX];
+
+	switch (eff->to) {
+	case CHILD_STARTING:
+		if (is_sup)
+			add(sh, n, HIST_STARTING, eff, "");
+		break;
+	case CHILD_READY:
+		if (is_sup)
+			add(sh, n, HIST_READY, eff, "");
+		else
+			worker_ready(sh, n, eff);
+		break;
+	case CHILD_STOPPING:
+		stopping(sh, n, eff);
+		break;
+	case CHILD_ENDED:
+		if (!is_sup)
+			worker_ended(sh, n, eff);
+		else
+			add(sh, n, HIST_ENDED, eff,
+			    text_reason(
+				sh, n, &eff->reason, text, sizeof(text)));
+		break;
+	case CHILD_STOPPED:
+		if (eff->from == CHILD_STARTING &&
+		    reason_is_start_error(&eff->reason))
+			start_failed(sh, n, eff);
+		else if (eff->from == CHILD_STOPPING ||
+			 eff->from == CHILD_STARTING)
+			stopped(sh, n, eff);
+		break;
+	case CHILD_WAITING:
+	case CHILD_STATE_N:
+		break;
+	}
+}
+
+/* ---- supervisors --------------------------------------------------------- */
+
+struct names {
+	struct buf text;
+	uint32_t n, left_out;
+};
+
+static void
+name_add(struct names *l, const char *name)
+{
+	if (l->n++ < NAMES_MAX)
+		buf_printf(&l->text, "%s%s", l->n > 1 ? ", " : "", name);
+	else
+		l->left_out++;
+}
+
+static void
+name_finish(struct names *l)
+{
+	if (l->left_out > 0)
+		buf_printf(&l->text, " and %u more", l->left_out);
+}
+
+static bool
+is_temporary(const struct shell *sh, node_t n)
+{
+	const struct sup_spec *s = engine_sup_spec(sh->core, n);
+
+	return (s != NULL
+		       ? s->restart
+		       : engine_worker_spec(sh->core, n)->restart) == TEMPORARY;
+}
+
+/* Children from `from` on that run and will be stopped, last first. */
+static void
+names_stopped(
+    const struct shell *sh, node_t from, node_t failed, struct names *l)
+{
+	uint32_t n = 0, cap = 0;
+	node_t *run = NULL;
+
+	for (; from != NODE_NONE; from = engine_next_child(sh->core, from)) {
+		enum child_state st = engine_state(sh->core, from);
+
+		if (from == failed || st == CHILD_STOPPED ||
+		    st == CHILD_WAITING || st == CHILD_ENDED)
+			continue;
+		if (!run_grow(&run, &cap, n, sizeof(*run)))
+			break;
+		run[n++] = from;
+	}
+	while (n > 0)
+		name_add(l, engine_name(sh->core, run[--n]));
+	free(run);
+	name_finish(l);
+}
+
+static void
+names_started(const struct shell *sh, node_t from, struct names *l)
+{
+	for (; from != NODE_NONE; from = engine_next_child(sh->core, from)) {
+		const struct worker_spec *w =
+		    engine_worker_spec(sh->core, from);
+
+		if (!is_temporary(sh, from) && (w == NULL || w->enabled))
+			name_add(l, engine_name(sh->core, from));
+	}
+	name_finish(l);
+}
+
+/* "rest_for_one: stop mailer, queue; start api, queue, mailer (2/3 in 60s)" */
+static void
+restart_text(
+    const struct shell *sh, const struct effect *eff, char *buf, size_t len)
+{
+	node_t sup = engine_parent(sh->core, eff->node);
+	const struct sup_spec *spec = engine_sup_spec(sh->core, sup);
+	char period[TEXT_DURATION_LEN];
+	struct names stop = { 0 }, start = { 0 };
+	node_t from = NODE_NONE;
+
+	if (spec->strategy == REST_FOR_ONE)
+		from = eff->node;
+	else if (spec->strategy == ONE_FOR_ALL)
+		from = engine_first_child(sh->core, sup);
+	if (from != NODE_NONE) {
+		names_stopped(sh, from, eff->node, &stop);
+		names_started(sh, from, &start);
+	} else {
+		name_add(&start, engine_name(sh->core, eff->node));
+	}
+	snprintf(buf, len, "%s: %s%s%sstart %s (%u/%u in %s)",
+	    strategy_name(spec->strategy), stop.n > 0 ? "stop " : "",
+	    buf_str(&stop.text), stop.n > 0 ? "; " : "", buf_str(&start.text),
+	    eff->used, eff->limit,
+	    text_duration(spec->period_ns, period, sizeof(period)));
+	buf_fini(&stop.text);
+	buf_fini(&start.text);
+}
+
+static void
+gave_up(struct shell *sh, const struct effect *eff)
+{
+	const struct sup_spec *spec = engine_sup_spec(sh->core, eff->node);
+	char why[128], period[TEXT_DURATION_LEN], text[WIRE_TEXT_MAX];
+
+	text_reason(sh, eff->offender, &eff->reason, why, sizeof(why));
+	snprintf(text, sizeof(text),
+	    "more than %u restart%s in %s, the last for %s (%s); stopping all "
+	    "its children and giving up",
+	    spec->intensity, spec->intensity == 1 ? "" : "s",
+	    text_duration(spec->period_ns, period, sizeof(period)),
+	    engine_name(sh->core, eff->offender), why);
+	add(sh, eff->node, HIST_GAVE_UP, eff, text);
+	log_warnx("%s: %s", text_short(sh->nodes[eff->node].path), text);
+}
+
+static void
+auto_shutdown(struct shell *sh, const struct effect *eff)
+{
+	const struct sup_spec *spec = engine_sup_spec(sh->core, eff->node);
+	char why[128], text[WIRE_TEXT_MAX];
+
+	text_reason(sh, eff->offender, &eff->reason, why, sizeof(why));
+	snprintf(text, sizeof(text),
+	    "%s: significant child %s has ended (%s); stopping",
+	    auto_shutdown_name(spec->auto_shutdown),
+	    engine_name(sh->core, eff->offender), why);
+	add(sh, eff->node, HIST_AUTO_SHUTDOWN, eff, text);
+	log_info("%s: %s", text_short(sh->nodes[eff->node].path), text);
+}
+
+void
+record_report(struct shell *sh, const struct effect *eff)
+{
+	const char *path = sh->nodes[eff->node].path;
+	node_t sup = engine_parent(sh->core, eff->node);
+	char text[WIRE_TEXT_MAX];
+
+	switch (eff->report) {
+	case REPORT_RESTART:
+		restart_text(sh, eff, text, sizeof(text));
+		add(sh, sup, HIST_RESTART, eff, text);
+		log_info("%s: %s", text_short(sh->nodes[sup].path), text);
+		break;
+	case REPORT_SHUTDOWN_ERROR:
+		text_reason(sh, eff->node, &eff->reason, text, sizeof(text));
+		add(sh, eff->node, HIST_SHUTDOWN_ERROR, eff, text);
+		log_warnx(
+		    "%s: did not stop as told: %s", text_short(path), text);
+		break;
+	case REPORT_GAVE_UP:
+		gave_up(sh, eff);
+		break;
+	case REPORT_AUTO_SHUTDOWN:
+		auto_shutdown(sh, eff);
+		break;
+	case REPORT_CHILD_TERMINATED: /* the state before it has told it */
+	case REPORT_START_ERROR:
+	case REPORT_KIND_N:
+		break;
+	}
+}
+
+void
+record_done(struct shell *sh, const struct reason *why)
+{
+	cleanup_(buf_fini) struct buf text = { 0 };
+	const char *root = sh->nodes[NODE_ROOT].path;
+
+	if (why->kind == REASON_CHILD) {
+		text_nested(sh, NODE_ROOT, why, &text);
+		log_warnx("%s: failed to start: %s", root, buf_str(&text));
+	} else if (why->why == WHY_GAVE_UP) {
+		log_warnx("%s: gave up; supd ends", root);
+	} else {
+		log_info("%s: all stopped", root);
+	}
+}
+
+/* ---- the rest ------------------------------------------------------------ */
+
+void
+record_signal(struct shell *sh, node_t n, int sig, const char *text)
+{
+	char name[24], line[WIRE_TEXT_MAX];
+
+	snprintf(line, sizeof(line), "%s, pid %d%s%s",
+	    signal_name(sig, name, sizeof(name)), sh->nodes[n].pid,
+	    *text != '\0' ? ", " : "", text);
+	add(sh, n, HIST_SIGNAL, NULL, line);
+	log_info("%s: %s", text_short(sh->nodes[n].path), line);
+}
+
+void
+record_added(struct shell *sh, node_t n)
+{
+	add(sh, n, HIST_ADDED, NULL, "by an operator");
+}
+
+void
+record_removed(struct shell *sh, node_t n)
+{
+	add(sh, n, HIST_REMOVED, NULL, "");
+}
+
+void
+record_last_line(
+    struct shell *sh, uint64_t seq, uint32_t slot, const char *line)
+{
+	const struct hist_event *ev = history_get(&sh->history, seq);
+	char more[LAST_LINE_MAX + 32];
+
+	if (ev == NULL)
+		return;
+	snprintf(
+	    more, sizeof(more), ", last output: \"%.*s\"", LAST_LINE_MAX, line);
+	if (tree_has(sh, slot) && strcmp(sh->nodes[slot].path, ev->path) == 0) {
+		free(sh->nodes[slot].last_line);
+		sh->nodes[slot].last_line = strdup(line);
+	}
+	history_amend(&sh->history, seq, more);
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The engine's life: read the configuration, build the tree, then turn frames
+ * and timers into events until the keeper ends it.
+ *
+ * A turn of the loop begins with run_enter(), which samples the clock, and
+ * ends with run_leave(), which gives the queued events to the core, looks at
+ * what waits for a state, arms the timer and writes what the links could not
+ * take at once.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/main.h"
+#include "engine/request.h"
+#include "engine/tree.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define EXIT_BROKEN 70 /* EX_SOFTWARE */
+#define EXIT_CONFIG 78 /* EX_CONFIG */
+
+#define LINK_MAX_BYTES (64u << 20)
+#define HISTORY_MAX    8192
+/* Frames taken from one link before the others get their turn. */
+#define FRAMES_A_TURN 256
+
+bool
+run_grow(void *array, uint32_t *cap, uint32_t len, size_t size)
+{
+	uint32_t more = *cap != 0 ? *cap * 2 : 16;
+	void *p;
+
+	if (len < *cap)
+		return true;
+	p = reallocarray(*(void **)array, more, size);
+	if (p == NULL)
+		return false;
+	*(void **)array = p;
+	*cap = more;
+	return true;
+}
+
+void
+run_broken(struct shell *sh, const char *what, int error)
+{
+	if (!sh->broken && !sh->done) {
+		errno = error;
+		log_warn("%s; the engine ends", what);
+	}
+	sh->broken = true;
+	if (sh->loop != NULL)
+		loop_stop(sh->loop);
+}
+
+void
+run_send(struct shell *sh, struct peer *to, enum wire_type type, uint64_t tag,
+    const void *body, const void *tail, size_t tail_len)
+{
+	int r;
+
+	if (sh->broken)
+		return;
+	r = link_send(&to->link, type, tag, body, tail, tail_len);
+	if (r < 0)
+		run_broken(sh, to->name, -r);
+}
+
+void
+run_discard(struct shell *sh, struct conf_child *c)
+{
+	if (!run_grow(&sh->garbage, &sh->garbage_cap, sh->garbage_len,
+		sizeof(*sh->garbage)))
+		return; /* leaked: nothing else is safe while it is in use */
+	sh->garbage[sh->garbage_len++] = c;
+}
+
+/* ---- events -------------------------------------------------------------- */
+
+/* The ring is full: lay it out from the start of a larger one. */
+static bool
+queue_grow(struct shell *sh)
+{
+	uint32_t cap = sh->queue_cap != 0 ? sh->queue_cap * 2 : 64;
+	struct event *p = reallocarray(NULL, cap, sizeof(*p));
+
+	if (p == NULL)
+		return false;
+	for (uint32_t i = 0; i < sh->queue_len; i++)
+		p[i] = sh->queue[(sh->queue_head + i) % sh->queue_cap];
+	free(sh->queue);
+	sh->queue = p;
+	sh->queue_cap = cap;
+	sh->queue_head = 0;
+	return true;
+}
+
+void
+run_post(struct shell *sh, const struct event *ev)
+{
+	if (sh->queue_len == sh->queue_cap && !queue_grow(sh)) {
+		run_broken(sh, "event queue", ENOMEM);
+		return;
+	}
+	sh->queue[(sh->queue_head + sh->queue_len++) % sh->queue_cap] = *ev;
+}
+
+/* The keeper may forget an exit only when it has had its effect. */
+static void
+acknowledge(struct shell *sh, const struct event *ev)
+{
+	struct wire_id id = { .slot = ev->node, .inc = ev->inc };
+
+	run_send(sh, &sh->keeper, WIRE_ACK, 0, &id, NULL, 0);
+}
+
+/* The one door to the core. */
+static void
+run_event(struct shell *sh, struct event *ev)
+{
+	struct effects todo = { .emit = effect_emit, .ctx = sh };
+
+	ev->now = sh->now;
+	if (sh->args->verbose)
+		trace_event(sh, ev, &sh->trace);
+	engine_step(sh->core, ev, &todo);
+	if (sh->args->verbose && sh->trace.len > 0) {
+		log_debug("%s", buf_str(&sh->trace));
+		buf_drain(&sh->trace, sh->trace.len);
+	}
+	if (ev->kind == EV_EXITED)
+		acknowledge(sh, ev);
+	effect_finish(sh);
+}
+
+static void
+run_queue(struct shell *sh)
+{
+	while (sh->queue_len > 0 && !sh->broken) {
+		struct event ev = sh->queue[sh->queue_head];
+
+		sh->queue_head = (sh->queue_head + 1) % sh->queue_cap;
+		sh->queue_len--;
+		run_event(sh, &ev);
+	}
+}
+
+/* ---- turns --------------------------------------------------------------- */
+
+void
+run_enter(struct shell *sh)
+{
+	sh->now = clock_mono();
+	sh->wall_ns = clock_wall_ns();
+}
+
+static void
+arm_tick(struct shell *sh)
+{
+	mono_t at = engine_deadline(sh->core);
+
+	if (mono_is_never(at) || sh->done)
+		timer_clear(sh->tick);
+	else if (timer_set(sh->tick, at.ns - sh->now.ns) < 0)
+		run_broken(sh, "timer", ENOMEM);
+}
+
+static void
+arm_writable(struct shell *sh, struct peer *p)
+{
+	if (p->flushing || !link_waiting(&p->link))
+		return;
+	if (watch_arm(p->writable) < 0)
+		run_broken(sh, p->name, ENOMEM);
+	p->flushing = true;
+}
+
+void
+run_leave(struct shell *sh)
+{
+	run_queue(sh);
+	while (sh->changed && !sh->broken) {
+		sh->changed = false;
+		request_look(sh);
+		run_queue(sh);
+	}
+	while (sh->garbage_len > 0)
+		conf_child_free(sh->garbage[--sh->garbage_len]);
+	if (sh->broken)
+		return;
+	arm_tick(sh);
+	arm_writable(sh, &sh->keeper);
+	arm_writable(sh, &sh->bus);
+	arm_writable(sh, &sh->logger);
+}
+
+static void
+on_tick(void *arg)
+{
+	struct shell *sh = arg;
+	struct event ev = { .kind = EV_TICK };
+
+	run_enter(sh);
+	run_post(sh, &ev);
+	run_leave(sh);
+}
+
+static void
+on_readable(void *arg)
+{
+	struct peer *p = arg;
+	struct shell *sh = p->sh;
+	const struct wire_hdr *h;
+	int r = 1;
+
+	run_enter(sh);
+	for (int i = 0; i < FRAMES_A_TURN && r > 0 && !sh->broken; i++) {
+		r = link_recv(&p->link, sh->frame, &h, NULL, NULL);
+		if (r <= 0)
+			break;
+		p->take(sh, h);
+		/* What it led to comes before the next frame. */
+		run_queue(sh);
+	}
+	if (r < 0)
+		run_broken(sh, p->name, -r);
+	run_leave(sh);
+}
+
+static void
+on_writable(void *arg)
+{
+	struct peer *p = arg;
+	int r;
+
+	run_enter(p->sh);
+	p->flushing = false;
+	r = link_flush(&p->link);
+	if (r < 0)
+		run_broken(p->sh, p->name, -r);
+	run_leave(p->sh);
+}
+
+/* ---- beginning and end ----------------------------------------------------
+ */
+
+static int
+peer_open(struct shell *sh, struct peer *p, const char *name, int fd,
+    void (*take)(struct shell *sh, const struct wire_hdr *h))
+{
+	*p = (struct peer){ .name = name, .sh = sh, .take = take };
+	link_init(&p->link, fd, LINK_MAX_BYTES);
+	p->readable = watch_new(sh->loop, fd, WATCH_READ, on_readable, p);
+	p->writable = watch_new(sh->loop, fd, WATCH_WRITE, on_writable, p);
+	return p->readable != NULL && p->writable != NULL ? 0 : -ENOMEM;
+}
+
+static void
+peer_close(struct peer *p)
+{
+	if (p->sh == NULL)
+		return;
+	watch_free(p->readable);
+	watch_free(p->writable);
+	link_fini(&p->link);
+}
+
+/* The creator of a socketpair is its peer for ever: the keeper's uid. */
+static void
+learn_uid(struct shell *sh)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	sh->supd_uid = geteuid();
+	sh->supd_gid = getegid();
+	if (getsockopt(ROLE_FD_KEEPER, SOL_SOCKET, SO_PEERCRED, &cred, &len) ==
+	    0) {
+		sh->supd_uid = cred.uid;
+		sh->supd_gid = cred.gid;
+	}
+}
+
+/* The keeper's table, read-only.  Its size says how many slots there are. */
+static int
+map_slots(struct shell *sh)
+{
+	const struct slot_table *t;
+	struct stat st;
+
+	if (fstat(ENGINE_FD_SLOTS, &st) < 0)
+		return -errno;
+	if ((size_t)st.st_size < sizeof(*t))
+		return -EINVAL;
+	t = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED,
+	    ENGINE_FD_SLOTS, 0);
+	if (t == MAP_FAILED)
+		return -errno;
+	sh->slots = t;
+	sh->slots_size = (size_t)st.st_size;
+	if (t->magic != SLOTS_MAGIC ||
+	    t->n > (sh->slots_size - sizeof(*t)) / sizeof(t->slot[0]))
+		return -EINVAL;
+	return 0;
+}
+
+static int
+load(struct shell *sh)
+{
+	cleanup_(buf_fini) struct buf messages = { 0 };
+	int r = conf_load(sh->args->conf_path, &sh->conf, &messages);
+
+	if (messages.len > 0)
+		(void)!write(STDERR_FILENO, messages.data, messages.len);
+	return r;
+}
+
+/* As many nodes as there are slots, but no more than could be of use. */
+static uint32_t
+capacity(const struct shell *sh)
+{
+	return sh->slots->n > 1 ? sh->slots->n - 1 : 0;
+}
+
+static int
+build(struct shell *sh)
+{
+	int r = tree_build(sh, capacity(sh));
+
+	if (r == -ENOSPC)
+		log_warnx("%s has %u nodes, more than the %u slots of this "
+			  "supd; use a smaller tree",
+		    sh->args->conf_path, sh->conf->n_nodes, capacity(sh));
+	return r;
+}
+
+static int
+open_all(struct shell *sh)
+{
+	sh->frame = malloc(WIRE_FRAME_MAX);
+	if (sh->frame == NULL || loop_open(&sh->loop) < 0 ||
+	    history_init(&sh->history, HISTORY_MAX) < 0)
+		return -ENOMEM;
+	sh->tick = timer_new(sh->loop, on_tick, sh);
+	if (sh->tick == NULL ||
+	    peer_open(sh, &sh->keeper, "link to the keeper", ROLE_FD_KEEPER,
+		input_keeper) < 0 ||
+	    peer_open(sh, &sh->bus, "link to the bus", ENGINE_FD_BUS,
+		input_bus) < 0 ||
+	    peer_open(sh, &sh->logger, "link to the logger", ENGINE_FD_LOGGER,
+		input_logger) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static void
+close_all(struct shell *sh)
+{
+	request_fini(sh);
+	tree_fini(sh);
+	while (sh->garbage_len > 0)
+		conf_child_free(sh->garbage[--sh->garbage_len]);
+	free(sh->garbage);
+	free(sh->queue);
+	free(sh->after);
+	buf_fini(&sh->trace);
+	peer_close(&sh->keeper);
+	peer_close(&sh->bus);
+	peer_close(&sh->logger);
+	timer_free(sh->tick);
+	if (sh->history.ring != NULL)
+		history_fini(&sh->history);
+	loop_close(sh->loop);
+	free(sh->frame);
+	if (sh->slots != NULL)
+		munmap((void *)(uintptr_t)sh->slots, sh->slots_size);
+	conf_free(sh->conf);
+}
+
+static void
+boot(struct shell *sh)
+{
+	const struct conf_sup *root = &sh->conf->root->sup;
+	struct event ev = { .kind = EV_BOOT };
+
+	run_enter(sh);
+	if (root->start_rate > 0)
+		engine_set_spawn_interval(
+		    sh->core, NS_PER_S / root->start_rate);
+	run_send(sh, &sh->keeper, WIRE_UP, 0, NULL, NULL, 0);
+	for (node_t n = tree_next(sh, NODE_ROOT, NODE_NONE); n != NODE_NONE;
+	     n = tree_next(sh, NODE_ROOT, n))
+		tree_prepare(sh, n);
+	log_info("%s: %u nodes; starting %s", sh->args->conf_path,
+	    sh->conf->n_nodes, sh->nodes[NODE_ROOT].path);
+	run_post(sh, &ev);
+	run_leave(sh);
+}
+
+/* A Ctrl-C reaches the whole terminal; the keeper alone decides what it means.
+ */
+static void
+ignore_signals(void)
+{
+	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+
+	for (size_t i = 0; i < ARRAY_LEN(sigs); i++)
+		signal(sigs[i], SIG_IGN);
+}
+
+static int
+run(struct shell *sh)
+{
+	int r = load(sh);
+
+	if (r < 0)
+		return EXIT_CONFIG;
+	r = map_slots(sh);
+	if (r < 0) {
+		errno = -r;
+		log_warn("slot table");
+		return EXIT_BROKEN;
+	}
+	r = build(sh);
+	if (r == 0)
+		r = open_all(sh);
+	if (r < 0) {
+		errno = -r;
+		log_warn("cannot begin");
+		return r == -ENOSPC ? EXIT_CONFIG : EXIT_BROKEN;
+	}
+	boot(sh);
+	if (!sh->broken && loop_run(sh->loop) < 0)
+		run_broken(sh, "event loop", EIO);
+	return sh->done ? 0 : EXIT_BROKEN;
+}
+
+int
+engine_main(const struct role_args *args)
+{
+	struct shell sh = { .args = args };
+	int code;
+
+	TAILQ_INIT(&sh.requests);
+	ignore_signals();
+	learn_uid(&sh);
+	code = run(&sh);
+	close_all(&sh);
+	return code;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ENGINE_SHELL_H
+#define ENGINE_SHELL_H
+
+#include "base/role.h"
+#include "conf/conf.h"
+#include "core/engine.h"
+#include "engine/history.h"
+#include "engine/loop.h"
+#include "wire/link.h"
+#include "wire/slots.h"
+
+#include <sys/queue.h>
+
+/*
+ * The engine's shell: what stands between the pure core and the other roles.
+ *
+ * Frames, timers and requests become events; run_event() gives each to the
+ * core, one after the other, and what the core answers is carried out here.
+ * Nothing else calls engine_step(): a journal of what run_event() saw would
+ * rebuild the core exactly.
+ */
+
+struct probe;
+struct request;
+TAILQ_HEAD(requests, request);
+
+/* What hangs on a node of the core; nodes[n] belongs to node_t n. */
+struct node {
+	const struct conf_child *conf; /* NULL: the node is not in use */
+	struct conf_child *owned;      /* released with the node, or NULL */
+	uint64_t uid;                  /* tells users of one node_t apart */
+	char *path;                    /* "root/web/api" */
+	mono_t *window;                /* of a supervisor */
+	int32_t pid;                   /* of pid_inc; 0: no process */
+	uint64_t sent_inc;             /* the last one the keeper was told of */
+	mono_t spawned_at;
+	/* Answers still to come; also those meant for a former user. */
+	uint32_t log_owed, bus_owed;
+	bool log_open;
+	bool announced;    /* `added` was told, so `removed` will be */
+	int prep_error;    /* errno of a failed preparation, or 0 */
+	int prep_step;     /* enum spawn_step it counts as */
+	char *prep_text;   /* what failed, or NULL */
+	uint64_t held_inc; /* a spawn that waits for preparations, or 0 */
+	uint64_t start_seq,
+	    start_cause;     /* of the STATE that began this start */
+	uint32_t n_signals;  /* sent to this incarnation by the core */
+	struct probe *probe; /* connecting, or NULL */
+	char *status;    /* sd_notify STATUS= of this incarnation, or NULL */
+	char *last_line; /* output before the last bad end, or NULL */
+};
+
+/* A link to another role. */
+struct peer {
+	const char *name;
+	struct shell *sh;
+	struct link link;
+	struct watch *readable, *writable;
+	bool flushing; /* `writable` is armed */
+	void (*take)(struct shell *sh, const struct wire_hdr *h);
+};
+
+struct shell {
+	const struct role_args *args;
+	struct loop *loop;
+	struct conf *conf;
+	void *core_mem;
+	struct engine *core;
+	struct node *nodes; /* [cap + 1] */
+	uint32_t cap;
+	uint64_t next_uid;
+	uid_t supd_uid; /* whom a worker without `user` runs as */
+	gid_t supd_gid;
+	struct peer keeper, bus, logger;
+	const struct slot_table *slots; /* mapped read-only, or NULL */
+	size_t slots_size;
+	struct timer *tick;
+	struct history history;
+	struct requests requests;
+	uint64_t next_request;
+
+	mono_t now; /* of this turn of the loop */
+	int64_t wall_ns;
+	uint64_t *frame; /* WIRE_FRAME_MAX bytes, for one received frame */
+
+	struct event *queue; /* events to take, a ring that grows */
+	uint32_t queue_cap, queue_head, queue_len;
+	struct effect *after; /* effects of this step to carry out after it */
+	uint32_t after_cap, after_len;
+	struct conf_child **garbage; /* released at the end of the turn */
+	uint32_t garbage_cap, garbage_len;
+	struct buf trace; /* of this step, with -v */
+	bool changed;     /* a state changed since requests were looked at */
+
+	bool stopping; /* an ordered shutdown has begun */
+	bool done;     /* WIRE_DONE is sent */
+	bool broken;   /* a link broke or memory ran out */
+};
+
+/* ---- run.c ------------------------------------------------------------- */
+
+/*
+ * Queue an event; ev->now is set when it is taken.  It is taken before the
+ * loop waits again, after those queued earlier.
+ */
+void run_post(struct shell *sh, const struct event *ev);
+
+/* Begin and end a turn of the loop: every callback's first and last line. */
+void run_enter(struct shell *sh);
+void run_leave(struct shell *sh);
+
+/* We cannot go on (memory, a link): end the role with 70. */
+void run_broken(struct shell *sh, const char *what, int error);
+
+/* Send a frame, or end the role. */
+void run_send(struct shell *sh, struct peer *to, enum wire_type type,
+    uint64_t tag, const void *body, const void *tail, size_t tail_len);
+
+/* Release a child of the configuration at the end of the turn. */
+void run_discard(struct shell *sh, struct conf_child *c);
+
+/* Make room for one more element in a growing array; false: no memory. */
+must_check bool run_grow(void *array, uint32_t *cap, uint32_t len, size_t size);
+
+/* ---- input.c: frames become events -------------------------------------- */
+
+void input_keeper(struct shell *sh, const struct wire_hdr *h);
+void input_bus(struct shell *sh, const struct wire_hdr *h);
+void input_logger(struct shell *sh, const struct wire_hdr *h);
+
+/* ---- effect.c: effects are carried out ---------------------------------- */
+
+/* The sink for engine_step(): ctx is the shell. */
+void effect_emit(void *ctx, const struct effect *eff);
+/* After the step: what must wait for it. */
+void effect_finish(struct shell *sh);
+/* The preparations of a node have come to an end: send a spawn that waits. */
+void effect_prepared(struct shell *sh, node_t n);
+
+/* Debug text of an event, and of an effect, appended to `out`. */
+void trace_event(
+    const struct shell *sh, const struct event *ev, struct buf *out);
+void trace_effect(
+    const struct shell *sh, const struct effect *eff, struct buf *out);
+
+#endif /* ENGINE_SHELL_H */

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+#include "conf/schema.h"
+
+#include "base/mono.h"
+#include "conf/bind.h"
+#include "conf/value.h"
+
+#include <string.h>
+
+#define SUP(field)    .where = IN_SUPERVISOR, .off = offsetof(struct sbind, field)
+#define WORKER(field) .where = IN_WORKER, .off = offsetof(struct wbind, field)
+#define LOG(field)    .where = IN_LOG, .off = offsetof(struct wbind, w.log.field)
+#define V1            .since = "0.1"
+#define LATER(text, what)                                                      \
+	{                                                                      \
+		.name = text, .where = IN_WORKER, .type = T_LATER, .doc = what \
+	}
+
+#define RESTARTS "permanent transient temporary"
+
+/* clang-format off */
+const struct key schema_keys[] = {
+	[S_NAME] = { "supervisor", .where = IN_SUPERVISOR, .type = T_NAME, V1,
+	    .doc = "name; makes this child a supervisor" },
+	[S_STRATEGY] = { "strategy", SUP(s.spec.strategy), .type = T_CHOICE, V1,
+	    .choices = "one_for_one rest_for_one one_for_all simple_one_for_one",
+	    .def = "one_for_one",
+	    .doc = "whom the end of one child restarts" },
+	[S_INTENSITY] = { "intensity", SUP(s.spec.intensity), .type = T_INT, V1,
+	    .min = 0, .max = 100000, .def = "3",
+	    .doc = "restarts allowed within period" },
+	[S_PERIOD] = { "period", SUP(s.spec.period_ns), .type = T_DURATION, V1,
+	    .min = NS_PER_MS, .def = "5s",
+	    .doc = "the sliding window of intensity" },
+	[S_AUTO_SHUTDOWN] = { "auto_shutdown", SUP(s.spec.auto_shutdown), V1,
+	    .type = T_CHOICE, .choices = "never any_significant all_significant",
+	    .def = "never",
+	    .doc = "shut down when significant children have ended" },
+	[S_RESTART] = { "restart", SUP(s.spec.restart), .type = T_CHOICE, V1,
+	    .choices = RESTARTS, .def = "permanent",
+	    .doc = "when its parent restarts it" },
+	[S_SIGNIFICANT] = { "significant", SUP(s.spec.significant), V1,
+	    .type = T_BOOL, .def = "false",
+	    .doc = "its end may shut its parent down" },
+	[S_ON_GIVEUP] = { "on_giveup", SUP(s), .type = T_GIVEUP, V1,
+	    .def = "escalate",
+	    .doc = "what to do when intensity is exceeded" },
+	[S_MAX_CHILDREN] = { "max_children", SUP(s.spec.max_children), V1,
+	    .type = T_INT, .min = 1, .max = 1000000,
+	    .doc = "most children at one time" },
+	[S_START_RATE] = { "start_rate", SUP(s.start_rate), .type = T_INT, V1,
+	    .min = 1, .max = 1000000,
+	    .doc = "most starts a second in the whole tree; root only" },
+	[S_SHUTDOWN_DEADLINE] = { "shutdown_deadline", V1,
+	    SUP(s.spec.shutdown_deadline_ns), .type = T_TIMEOUT,
+	    .def = "infinity",
+	    .doc = "one budget for stopping the whole subtree" },
+	[S_DEFAULTS] = { "defaults", .where = IN_SUPERVISOR, .type = T_TREE, V1,
+	    .doc = "worker keys inherited by all workers below" },
+	[S_INCLUDE] = { "include", .where = IN_SUPERVISOR, .type = T_TREE, V1,
+	    .doc = "files of further children" },
+	[S_CHILDREN] = { "children", .where = IN_SUPERVISOR, .type = T_TREE, V1,
+	    .doc = "the children, in start order" },
+	[S_TEMPLATE] = { "template", .where = IN_SUPERVISOR, .type = T_TREE, V1,
+	    .doc = "the worker that simple_one_for_one starts" },
+
+	[W_NAME] = { "worker", .where = IN_WORKER, .type = T_NAME, V1,
+	    .doc = "name; makes this child a worker" },
+	[W_DESCRIPTION] = { "description", WORKER(w.description), V1,
+	    .type = T_TEXT, .doc = "for people" },
+	[W_COMMAND] = { "command", WORKER(w.argv), .type = T_COMMAND, V1,
+	    .doc = "program and arguments; required" },
+	[W_ENABLED] = { "enabled", WORKER(w.spec.enabled), .type = T_BOOL, V1,
+	    .def = "true", .doc = "false: never started, still shown" },
+	[W_INSTANCES] = { "instances", WORKER(w.instances), .type = T_INT, V1,
+	    .min = 1, .max = INSTANCES_MAX,
+	    .doc = "start it as NAME.1 to NAME.N" },
+	[W_RESTART] = { "restart", WORKER(w.spec.restart), .type = T_CHOICE, V1,
+	    .choices = RESTARTS, .def = "permanent",
+	    .doc = "when it is restarted" },
+	[W_SUCCESS_EXIT] = { "success_exit", WORKER(w.spec.success), V1,
+	    .type = T_EXITS, .def = "[0]",
+	    .doc = "exit codes and signals that are a normal end" },
+	[W_FATAL_EXIT] = { "fatal_exit", WORKER(w.spec.fatal), V1,
+	    .type = T_EXITS, .def = "[]",
+	    .doc = "exit codes and signals after which it is never restarted" },
+	[W_SIGNIFICANT] = { "significant", WORKER(w.spec.significant), V1,
+	    .type = T_BOOL, .def = "false",
+	    .doc = "its end may shut its supervisor down" },
+	[W_READY] = { "ready", WORKER(w), .type = T_READY, .def = "exec", V1,
+	    .doc = "what makes it ready, so that the next child starts" },
+	[W_START_TIMEOUT] = { "start_timeout", V1,
+	    WORKER(w.spec.start_timeout_ns), .type = T_TIMEOUT, .def = "60s",
+	    .doc = "longest time from exec to ready" },
+	[W_START_GRACE] = { "start_grace", WORKER(w.spec.start_grace_ns), V1,
+	    .type = T_DURATION, .def = "0s",
+	    .doc = "with ready exec: an end this early is a failed start" },
+	[W_SHUTDOWN] = { "shutdown", WORKER(shutdown_ns), .type = T_SHUTDOWN, V1,
+	    .def = "5s", .doc = "time to stop before it is killed" },
+	[W_STOP_SIGNAL] = { "stop_signal", WORKER(stop_signal), V1,
+	    .type = T_SIGNAL, .def = "TERM", .doc = "what asks it to stop" },
+	[W_STOP_SEQUENCE] = { "stop_sequence", WORKER(w.spec), .type = T_STOPS,
+	    V1, .doc = "signals and waits, instead of the two above" },
+	[W_KILL_MODE] = { "kill_mode", WORKER(kill_mode), .type = T_CHOICE, V1,
+	    .choices = "group process", .def = "group",
+	    .doc = "whom the signals reach" },
+	[W_USER] = { "user", .where = IN_WORKER, .type = T_USER, V1,
+	    .doc = "run as this user" },
+	[W_GROUP] = { "group", .where = IN_WORKER, .type = T_GROUP, V1,
+	    .doc = "run in this group; default: the user's" },
+	[W_GROUPS] = { "groups", .where = IN_WORKER, .type = T_GROUPS, V1,
+	    .doc = "supplementary groups; default: the user's" },
+	[W_UMASK] = { "umask", WORKER(w.umask), .type = T_UMASK, V1,
+	    .def = "022", .doc = "file mode creation mask" },
+	[W_CWD] = { "cwd", WORKER(w.cwd), .type = T_DIR, .def = "/", V1,
+	    .doc = "working directory" },
+	[W_ENV] = { "env", .where = IN_WORKER, .type = T_ENV, .merge = true, V1,
+	    .def = "{}", .doc = "environment variables" },
+	[W_ENV_FILE] = { "env_file", .where = IN_WORKER, .type = T_FILE, V1,
+	    .doc = "file of KEY=VALUE lines, read at load" },
+	[W_ENV_CLEAR] = { "env_clear", WORKER(w.env_clear), .type = T_BOOL, V1,
+	    .def = "false", .doc = "start from an empty environment" },
+	[W_STDIN] = { "stdin", WORKER(w.in), .type = T_IO, .def = "null", V1,
+	    .choices = "null inherit", .doc = "standard input" },
+	[W_STDOUT] = { "stdout", WORKER(w.out), .type = T_IO, .def = "log", V1,
+	    .choices = "log null inherit", .doc = "standard output" },
+	[W_STDERR] = { "stderr", WORKER(w.err), .type = T_IO, .def = "log", V1,
+	    .choices = "log null inherit join", .doc = "standard error" },
+	[W_LOG] = { "log", WORKER(w.log), .type = T_LOG, .merge = true, V1,
+	    .def = "{}", .doc = "how its output is logged" },
+	[W_RLIMIT] = { "rlimit", WORKER(w), .type = T_RLIMIT, .merge = true, V1,
+	    .def = "{}", .doc = "resource limits" },
+	[W_NICE] = { "nice", WORKER(w.nice), .type = T_INT, V1,
+	    .min = -20, .max = 19, .has = offsetof(struct wbind, w.has_nice),
+	    .doc = "scheduling priority" },
+	[W_OOM_SCORE_ADJ] = { "oom_score_adj", WORKER(w.oom_score_adj), V1,
+	    .type = T_INT, .min = -1000, .max = 1000,
+	    .has = offsetof(struct wbind, w.has_oom),
+	    .doc = "how readily the kernel kills it when memory is short" },
+
+	[L_SIZE] = { "size", LOG(size_bytes), .type = T_SIZE, .def = "10M", V1,
+	    .doc = "rotate the file beyond this size" },
+	[L_KEEP] = { "keep", LOG(keep), .type = T_INT, .def = "5", V1,
+	    .min = 0, .max = 1000, .doc = "old files kept" },
+	[L_PREFIX] = { "prefix", LOG(prefix), .type = T_BOOL, .def = "true", V1,
+	    .doc = "the worker's name on each line" },
+	[L_TIME] = { "time", LOG(time), .type = T_BOOL, .def = "true", V1,
+	    .doc = "the time on each line" },
+
+	[LATER_FIRST] = LATER("tags", "labels to select it by"),
+	LATER("backoff", "growing pauses between restarts"),
+	LATER("max_attempts", "most restarts in a row"),
+	LATER("heartbeat", "signs of life it must give"),
+	LATER("health", "probes of a ready worker"),
+	LATER("max_lifetime", "restart it after this time"),
+	LATER("pre_start", "command before each start"),
+	LATER("post_stop", "command after each end"),
+	LATER("no_new_privs", "forbid it to gain privileges"),
+	LATER("capabilities", "capabilities it keeps"),
+	LATER("secret_env", "environment from protected files"),
+	LATER("ionice", "I/O priority"),
+	LATER("sched", "scheduling policy"),
+	LATER("cpu_affinity", "processors it may use"),
+	LATER("cgroup", "control group limits"),
+	LATER("sockets", "listening sockets passed to it"),
+	LATER("fd_store_max", "file descriptors kept over restarts"),
+	LATER("register", "names it answers to"),
+	LATER("mailbox", "limits of its mailbox"),
+	LATER("link", "children it dies with"),
+	LATER("monitor", "children whose end it hears of"),
+	LATER("allow", "what it may ask of supd"),
+	{ .name = "rate", .where = IN_LOG, .type = T_LATER,
+	    .doc = "most lines a second" },
+};
+/* clang-format on */
+
+const size_t schema_n_keys = ARRAY_LEN(schema_keys);
+
+_Static_assert(ARRAY_LEN(schema_keys) <= KEY_MAX, "KEY_MAX is too small");
+
+const struct key *
+schema_find(enum key_where where, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < schema_n_keys; i++) {
+		if (schema_keys[i].where == where &&
+		    strcmp(schema_keys[i].name, name) == 0)
+			return &schema_keys[i];
+	}
+	return NULL;
+}
+
+const char *
+schema_suggest(enum key_where where, const char *name)
+{
+	const char *candidates[KEY_MAX];
+	size_t i, n = 0;
+
+	for (i = 0; i < schema_n_keys; i++) {
+		if (schema_keys[i].where == where &&
+		    schema_keys[i].type != T_LATER)
+			candidates[n++] = schema_keys[i].name;
+	}
+	return value_suggest(name, candidates, n);
+}

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: ISC */
+#include "conf/value.h"
+
+#include "base/mono.h"
+#include "core/reason.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define YEARS_MAX_NS (INT64_C(100) * 365 * 24 * 3600 * NS_PER_S)
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Digits at *s, moved behind them; false when there are none or too many. */
+static bool
+take_number(const char **s, int64_t *ret)
+{
+	int64_t v = 0;
+	const char *p = *s;
+
+	if (!is_digit(*p))
+		return false;
+	for (; is_digit(*p); p++) {
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, *p - '0', &v))
+			return false;
+	}
+	*s = p;
+	*ret = v;
+	return true;
+}
+
+const char *
+value_duration(const char *s, int64_t *ret_ns)
+{
+	static const struct {
+		const char *unit;
+		int64_t ns;
+	} units[] = {
+		{ "ms", NS_PER_MS },
+		{ "s", NS_PER_S },
+		{ "m", 60 * NS_PER_S },
+		{ "h", 3600 * NS_PER_S },
+	};
+	int64_t v;
+	size_t i;
+
+	if (!take_number(&s, &v))
+		return "is not a duration like 500ms, 5s, 2m or 1h";
+	if (*s == '\0')
+		return "needs a unit: ms, s, m or h";
+	for (i = 0; i < ARRAY_LEN(units); i++) {
+		if (strcmp(s, units[i].unit) != 0)
+			continue;
+		if (v > YEARS_MAX_NS / units[i].ns)
+			return "is longer than 100 years";
+		*ret_ns = v * units[i].ns;
+		return NULL;
+	}
+	return "is not a duration: the units are ms, s, m and h";
+}
+
+const char *
+value_timeout(const char *s, int64_t *ret_ns)
+{
+	if (strcmp(s, "infinity") == 0) {
+		*ret_ns = -1;
+		return NULL;
+	}
+	return value_duration(s, ret_ns);
+}
+
+const char *
+value_size(const char *s, int64_t *ret_bytes)
+{
+	int64_t v;
+	int shift;
+
+	if (!take_number(&s, &v))
+		return "is not a size like 64K, 10M or 1G";
+	if (*s == '\0')
+		return "needs a unit: K, M or G";
+	shift = *s == 'K' ? 10 : *s == 'M' ? 20 : *s == 'G' ? 30 : 0;
+	if (shift == 0 || s[1] != '\0')
+		return "is not a size: the units are K, M and G";
+	if (v > INT64_MAX >> shift)
+		return "is too large";
+	*ret_bytes = v << shift;
+	return NULL;
+}
+
+const char *
+value_bool(const char *s, bool *ret)
+{
+	if (strcmp(s, "true") == 0)
+		*ret = true;
+	else if (strcmp(s, "false") == 0)
+		*ret = false;
+	else
+		return "is neither true nor false";
+	return NULL;
+}
+
+const char *
+value_int(const char *s, int64_t *ret)
+{
+	bool minus = *s == '-';
+	int64_t v;
+
+	s += minus || *s == '+';
+	if (!take_number(&s, &v) || *s != '\0')
+		return "is not a number";
+	*ret = minus ? -v : v;
+	return NULL;
+}
+
+const char *
+value_umask(const char *s, mode_t *ret)
+{
+	mode_t v = 0;
+	size_t i;
+
+	for (i = 0; s[i] >= '0' && s[i] <= '7' && i < 5; i++)
+		v = v << 3 | (mode_t)(s[i] - '0');
+	if (i == 0 || s[i] != '\0' || v > 0777)
+		return "is not an octal mask between 000 and 777";
+	*ret = v;
+	return NULL;
+}
+
+const char *
+value_signal(const char *s, int *ret)
+{
+	int sig = signal_number(s);
+
+	if (sig < 1)
+		return "is not a signal";
+	*ret = sig;
+	return NULL;
+}
+
+const char *
+value_exits(const char *s, struct exit_set *set)
+{
+	const char *p = s;
+	int64_t lo, hi;
+	int sig;
+
+	if (!is_digit(*s)) {
+		sig = signal_number(s);
+		if (sig < 1 || sig > 63)
+			return "is neither an exit code, a range like 1-3 nor "
+			       "a signal's name";
+		set->signal |= UINT64_C(1) << sig;
+		return NULL;
+	}
+	if (!take_number(&p, &lo))
+		return "is not an exit code between 0 and 255";
+	hi = lo;
+	if (*p == '-') {
+		p++;
+		if (!take_number(&p, &hi) || *p != '\0')
+			return "is not a range like 1-3";
+	}
+	if (*p != '\0' || lo > 255 || hi > 255)
+		return "is not an exit code between 0 and 255";
+	if (lo > hi)
+		return "is a range that ends before it begins";
+	for (; lo <= hi; lo++)
+		set->code[lo / 64] |= UINT64_C(1) << (lo % 64);
+	return NULL;
+}
+
+static const struct {
+	const char *name;
+	int resource;
+	bool bytes; /* K, M, G allowed */
+} rlimits[] = {
+	{ "as", RLIMIT_AS, true },
+	{ "core", RLIMIT_CORE, true },
+	{ "cpu", RLIMIT_CPU, false },
+	{ "data", RLIMIT_DATA, true },
+	{ "fsize", RLIMIT_FSIZE, true },
+	{ "locks", RLIMIT_LOCKS, false },
+	{ "memlock", RLIMIT_MEMLOCK, true },
+	{ "msgqueue", RLIMIT_MSGQUEUE, true },
+	{ "nice", RLIMIT_NICE, false },
+	{ "nofile", RLIMIT_NOFILE, false },
+	{ "nproc", RLIMIT_NPROC, false },
+	{ "rss", RLIMIT_RSS, true },
+	{ "rtprio", RLIMIT_RTPRIO, false },
+	{ "rttime", RLIMIT_RTTIME, false },
+	{ "sigpending", RLIMIT_SIGPENDING, false },
+	{ "stack", RLIMIT_STACK, true },
+};
+
+static const char *
+one_limit(const char *s, size_t len, bool bytes, rlim_t *ret)
+{
+	char text[32];
+	const char *p = text, *why;
+	int64_t v;
+
+	if (len >= sizeof(text))
+		return "is not a limit";
+	memcpy(text, s, len);
+	text[len] = '\0';
+	if (strcmp(text, "unlimited") == 0 || strcmp(text, "infinity") == 0) {
+		*ret = RLIM_INFINITY;
+		return NULL;
+	}
+	if (take_number(&p, &v) && *p == '\0') {
+		*ret = (rlim_t)v;
+		return NULL;
+	}
+	if (!bytes)
+		return "is not a limit: a number, or SOFT:HARD, or unlimited";
+	why = value_size(text, &v);
+	if (why != NULL)
+		return "is not a limit: a size, or SOFT:HARD, or unlimited";
+	*ret = (rlim_t)v;
+	return NULL;
+}
+
+const char *
+value_rlimit(
+    const char *name, const char *s, int *ret_resource, struct rlimit *ret)
+{
+	const char *colon = strchr(s, ':'), *why;
+	size_t i, len = colon == NULL ? strlen(s) : (size_t)(colon - s);
+	struct rlimit lim;
+
+	for (i = 0; i < ARRAY_LEN(rlimits); i++) {
+		if (strcmp(name, rlimits[i].name) == 0)
+			break;
+	}
+	if (i == ARRAY_LEN(rlimits))
+		return "limits nothing: the names are those of setrlimit(2) in "
+		       "small letters, such as nofile";
+	why = one_limit(s, len, rlimits[i].bytes, &lim.rlim_cur);
+	lim.rlim_max = lim.rlim_cur;
+	if (why == NULL && colon != NULL)
+		why = one_limit(colon + 1, strlen(colon + 1), rlimits[i].bytes,
+		    &lim.rlim_max);
+	if (why != NULL)
+		return why;
+	if (lim.rlim_cur > lim.rlim_max)
+		return "has a soft limit above its hard one";
+	*ret_resource = rlimits[i].resource;
+	*ret = lim;
+	return NULL;
+}
+
+const char *
+value_stage(const char *s, struct stop_stage *ret)
+{
+	const char *space = strchr(s, ' '), *why;
+	struct stop_stage st = { 0, 0 };
+	char name[32];
+	size_t len = space == NULL ? strlen(s) : (size_t)(space - s);
+
+	if (len == 0 || len >= sizeof(name))
+		return "is not a step like TERM 5s";
+	memcpy(name, s, len);
+	name[len] = '\0';
+	why = value_signal(name, &st.sig);
+	if (why != NULL)
+		return "does not begin with a signal, as in TERM 5s";
+	if (space == NULL && st.sig != 9)
+		return "does not say how long to wait, as in TERM 5s";
+	if (space != NULL && st.sig == 9)
+		return "needs no time: nothing comes after KILL";
+	if (space != NULL) {
+		while (*space == ' ')
+			space++;
+		why = value_timeout(space, &st.wait_ns);
+		if (why != NULL)
+			return "does not end in a duration, as in TERM 5s";
+	}
+	*ret = st;
+	return NULL;
+}
+
+bool
+value_is_name(const char *s)
+{
+	size_t i;
+
+	for (i = 0; s[i] != '\0'; i++) {
+		if ((s[i] >= 'a' && s[i] <= 'z') || is_digit(s[i]))
+			continue;
+		if (i == 0 || strchr("._-", s[i]) == NULL)
+			return false;
+	}
+	return i >= 1 && i <= NAME_MAX_LEN;
+}
+
+const char *
+value_tcp(const char *s)
+{
+	const char *colon = strrchr(s, ':'), *p;
+	size_t host = colon == NULL ? 0 : (size_t)(colon - s);
+	int64_t port;
+
+	if (host == 0 || colon[1] == '\0')
+		return "is not HOST:PORT";
+	if (s[0] == '[') {
+		if (host < 3 || s[host - 1] != ']')
+			return "is not [IPV6]:PORT";
+	} else if (memchr(s, ':', host) != NULL) {
+		return "is not HOST:PORT; an IPv6 address needs [ ]";
+	}
+	if (strpbrk(s, " \t\n/") != NULL)
+		return "is not HOST:PORT";
+	p = colon + 1;
+	if (!take_number(&p, &port) || *p != '\0' || port < 1 || port > 65535)
+		return "has no port between 1 and 65535";
+	return NULL;
+}
+
+/* The part of a word within quotes; *s is behind the opening one. */
+static int
+split_quoted(const char **s, char quote, struct buf *word)
+{
+	const char *p = *s;
+
+	for (; *p != quote; p++) {
+		if (*p == '\0')
+			return -EINVAL;
+		/* POSIX 2.2.3: within "", a backslash escapes only these. */
+		if (quote == '"' && *p == '\\' && p[1] != '\0' &&
+		    strchr("$`\"\\\n", p[1]) != NULL) {
+			p++;
+			if (*p == '\n')
+				continue;
+		}
+		buf_add(word, p, 1);
+	}
+	*s = p + 1;
+	return 0;
+}
+
+int
+value_split(const char **s, struct buf *word)
+{
+	const char *p = *s;
+	int rc;
+
+	buf_drain(word, word->len);
+	while (*p != '\0' && strchr(" \t\r\n", *p) != NULL)
+		p++;
+	if (*p == '\0') {
+		*s = p;
+		return 0;
+	}
+	while (*p != '\0' && strchr(" \t\r\n", *p) == NULL) {
+		if (*p == '\'' || *p == '"') {
+			char quote = *p++;
+
+			rc = split_quoted(&p, quote, word);
+			if (rc < 0)
+				return rc;
+			continue;
+		}
+		if (*p == '\\') {
+			if (*++p == '\0')
+				return -EINVAL;
+			if (*p == '\n') {
+				p++;
+				continue;
+			}
+		}
+		buf_add(word, p++, 1);
+	}
+	*s = p;
+	return 1;
+}
+
+/* Optimal string alignment distance, given up beyond `max`. */
+static size_t
+distance(const char *a, const char *b, size_t max)
+{
+	size_t row[3][NAME_MAX_LEN + 1];
+	size_t la = strlen(a), lb = strlen(b), i, j;
+
+	if (la > NAME_MAX_LEN || lb > NAME_MAX_LEN ||
+	    (la > lb ? la - lb : lb - la) > max)
+		return SIZE_MAX;
+	for (j = 0; j <= lb; j++)
+		row[0][j] = j;
+	for (i = 1; i <= la; i++) {
+		size_t *cur = row[i % 3], *prev = row[(i - 1) % 3];
+		size_t *prev2 = row[(i + 1) % 3];
+
+		cur[0] = i;
+		for (j = 1; j <= lb; j++) {
+			size_t d = prev[j - 1] + (a[i - 1] != b[j - 1]);
+
+			if (prev[j] + 1 < d)
+				d = prev[j] + 1;
+			if (cur[j - 1] + 1 < d)
+				d = cur[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1] && prev2[j - 2] + 1 < d)
+				d = prev2[j - 2] + 1;
+			cur[j] = d;
+		}
+	}
+	return row[la % 3][lb];
+}
+
+const char *
+value_suggest(const char *s, const char *const *candidates, size_t n)
+{
+	size_t len = strlen(s), max = len <= 3 ? 1 : len / 3, best = max + 1;
+	const char *found = NULL;
+	size_t i, d;
+
+	for (i = 0; i < n; i++) {
+		d = distance(s, candidates[i], max);
+		if (d < best && d < len) {
+			best = d;
+			found = candidates[i];
+		}
+	}
+	return found;
+}

@@ -98,7 +98,7 @@ static void
 start_child(struct shell *sh, uint64_t tag, const struct wire_request *m,
     node_t sup, node_t child)
 {
-	struct request *r = request_new(sh, tag, m, 1);
+	struct request *r = request_begin(sh, tag, m, 1);
 	struct event ev = {
 		.kind = EV_START_CHILD,
 		.node = sup,

@@ -90,7 +90,7 @@ effect_emit(void *ctx, const struct effect *eff)
 	struct shell *sh = ctx;
 
 	if (sh->args->verbose)
-		trace_effect(sh, eff, &sh->trace);
+		shell_trace_effect(sh, eff, &sh->trace);
 	switch (eff->kind) {
 	case EFF_STATE:
 		state_changed(sh, eff);

@@ -291,7 +291,7 @@ request_resolve(
 }
 
 struct request *
-request_new(
+request_begin(
     struct shell *sh, uint64_t tag, const struct wire_request *m, uint32_t n)
 {
 	struct request *r = calloc(1, sizeof(*r));
@@ -349,7 +349,7 @@ open_targets(struct shell *sh, uint64_t tag, const struct wire_request *m)
 	struct request *r = NULL;
 
 	if (request_resolve(sh, tag, m->path, &set))
-		r = request_new(sh, tag, m, set.n);
+		r = request_begin(sh, tag, m, set.n);
 	for (uint32_t i = 0; r != NULL && i < set.n; i++)
 		request_add_target(r, set.node[i]);
 	path_set_fini(&set);

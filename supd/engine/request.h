@@ -85,7 +85,7 @@ must_check bool request_resolve(
     struct shell *sh, uint64_t tag, const char *path, struct path_set *ret_set);
 
 /* A request with room for n targets; NULL: answered, memory is short. */
-struct request *request_new(
+struct request *request_begin(
     struct shell *sh, uint64_t tag, const struct wire_request *m, uint32_t n);
 struct target *request_add_target(struct request *r, node_t n);
 

@@ -127,7 +127,7 @@ run_event(struct shell *sh, struct event *ev)
 
 	ev->now = sh->now;
 	if (sh->args->verbose)
-		trace_event(sh, ev, &sh->trace);
+		shell_trace_event(sh, ev, &sh->trace);
 	engine_step(sh->core, ev, &todo);
 	if (sh->args->verbose && sh->trace.len > 0) {
 		log_debug("%s", buf_str(&sh->trace));

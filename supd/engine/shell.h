@@ -139,9 +139,9 @@ void effect_finish(struct shell *sh);
 void effect_prepared(struct shell *sh, node_t n);
 
 /* Debug text of an event, and of an effect, appended to `out`. */
-void trace_event(
+void shell_trace_event(
     const struct shell *sh, const struct event *ev, struct buf *out);
-void trace_effect(
+void shell_trace_effect(
     const struct shell *sh, const struct effect *eff, struct buf *out);
 
 #endif /* ENGINE_SHELL_H */

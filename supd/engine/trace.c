@@ -32,7 +32,8 @@ path_of(const struct shell *sh, node_t n)
 }
 
 void
-trace_event(const struct shell *sh, const struct event *ev, struct buf *out)
+shell_trace_event(
+    const struct shell *sh, const struct event *ev, struct buf *out)
 {
 	int64_t ms = ev->now.ns / NS_PER_MS;
 
@@ -53,7 +54,8 @@ trace_event(const struct shell *sh, const struct event *ev, struct buf *out)
 }
 
 void
-trace_effect(const struct shell *sh, const struct effect *eff, struct buf *out)
+shell_trace_effect(
+    const struct shell *sh, const struct effect *eff, struct buf *out)
 {
 	char text[128], name[24];
 

@@ -2,7 +2,6 @@
 #include "engine/request.h"
 
 #include "engine/path.h"
-#include "engine/ready.h"
 #include "engine/row.h"
 #include "engine/text.h"
 #include "engine/tree.h"
@@ -17,11 +16,9 @@
 #define WINDOW 64
 /* A request's number and a target's, in one tag. */
 #define TARGET_BITS 24
-/* How long the answer waits for a last line of output. */
-#define EXPLAIN_NS (250 * NS_PER_MS)
 
-static struct request *
-find_id(struct shell *sh, uint64_t id)
+struct request *
+request_find(struct shell *sh, uint64_t id)
 {
 	struct request *r;
 
@@ -31,7 +28,7 @@ find_id(struct shell *sh, uint64_t id)
 	return NULL;
 }
 
-static void
+void
 request_free(struct request *r)
 {
 	TAILQ_REMOVE(&r->sh->requests, r, entry);
@@ -70,8 +67,8 @@ request_target_there(const struct request *r, const struct target *t)
 	return tree_has(r->sh, t->n) && r->sh->nodes[t->n].uid == t->uid;
 }
 
-static void
-answer(struct request *r, enum ctl_exit code, const char *text)
+void
+request_answer(struct request *r, enum ctl_exit code, const char *text)
 {
 	if (r->answered)
 		return;
@@ -92,7 +89,7 @@ finish(struct request *r)
 
 	if (len > 0 && r->errors.data[len - 1] == '\n')
 		r->errors.data[len - 1] = '\0';
-	answer(r, len > 0 ? CTL_FAILED : CTL_OK, buf_str(&r->errors));
+	request_answer(r, len > 0 ? CTL_FAILED : CTL_OK, buf_str(&r->errors));
 	request_free(r);
 }
 
@@ -136,132 +133,7 @@ request_go(struct request *r)
 	if (r->n_done == r->n_targets)
 		finish(r);
 	else if ((r->flags & REQUEST_NO_WAIT) != 0 && r->op != OP_WAIT)
-		answer(r, CTL_OK, "");
-}
-
-/* ---- out of time -----------------------------------------------------------
- */
-
-static const char *
-undone_words(const struct request *r)
-{
-	switch (r->op) {
-	case OP_STOP:
-	case OP_REMOVE:
-		return "did not stop";
-	case OP_WAIT:
-		if (r->what == WAIT_DOWN)
-			return "did not go down";
-		if (r->what == WAIT_RESTARTED)
-			return "was not restarted";
-		break;
-	case OP_STATUS:
-	case OP_SHOW:
-	case OP_WHY:
-	case OP_EVENTS:
-	case OP_START:
-	case OP_RESTART:
-	case OP_KILL:
-	case OP_ADD:
-	case OP_SHUTDOWN:
-	case OP_N:
-		break;
-	}
-	return "did not become ready";
-}
-
-static const struct target *
-first_undone(const struct request *r)
-{
-	for (uint32_t i = 0; i < r->n_targets; i++)
-		if (r->target[i].stage != TARGET_DONE)
-			return &r->target[i];
-	return NULL;
-}
-
-/* "app/api did not become ready within 10s (starting, pid 9311 alive)" */
-static void
-timeout_text(const struct request *r, const struct target *t, struct buf *out)
-{
-	struct shell *sh = r->sh;
-	char limit[TEXT_DURATION_LEN], what[256];
-
-	buf_printf(out, "%s %s within %s", t->path, undone_words(r),
-	    text_duration(r->timeout_ns, limit, sizeof(limit)));
-	if (!request_target_there(r, t))
-		return;
-	buf_printf(out, " (%s", child_state_name(engine_state(sh->core, t->n)));
-	if (sh->nodes[t->n].pid != 0)
-		buf_printf(out, ", pid %d alive", sh->nodes[t->n].pid);
-	buf_puts(out, ")");
-	if (!engine_is_sup(sh->core, t->n) &&
-	    engine_state(sh->core, t->n) == CHILD_STARTING) {
-		ready_awaited(sh, t->n, what, sizeof(what));
-		buf_printf(out, "\n  waiting for: %s", what);
-	}
-	if (r->last_line != NULL)
-		buf_printf(out, "\n  last output: %s", r->last_line);
-	if (r->n_targets - r->n_done > 1)
-		buf_printf(out, "\n  and %u more are not done",
-		    r->n_targets - r->n_done - 1);
-}
-
-/* What was begun goes on; only nobody is told any more. */
-static void
-give_up_waiting(struct request *r)
-{
-	const struct target *t = first_undone(r);
-	cleanup_(buf_fini) struct buf text = { 0 };
-
-	buf_add(&text, buf_str(&r->errors), r->errors.len);
-	if (t != NULL)
-		timeout_text(r, t, &text);
-	answer(r, CTL_TIMEOUT, buf_str(&text));
-	if (r->op == OP_WAIT)
-		request_free(r);
-}
-
-static void
-on_timeout(void *arg)
-{
-	struct request *r = arg;
-	struct shell *sh = r->sh;
-	const struct target *t = first_undone(r);
-	struct wire_log_tail m = { .n = 1 };
-
-	run_enter(sh);
-	if (r->explaining || t == NULL || !request_target_there(r, t) ||
-	    !sh->nodes[t->n].log_open) {
-		give_up_waiting(r);
-	} else {
-		r->explaining = true;
-		m.slot = t->n;
-		run_send(sh, &sh->logger, WIRE_LOG_TAIL, r->id << 1 | 1, &m,
-		    NULL, 0);
-		if (timer_set(r->timer, EXPLAIN_NS) < 0)
-			run_broken(sh, "request timer", ENOMEM);
-	}
-	run_leave(sh);
-}
-
-void
-request_line(struct shell *sh, uint64_t id, const char *line)
-{
-	struct request *r = find_id(sh, id);
-
-	if (r == NULL || !r->explaining)
-		return;
-	free(r->last_line);
-	r->last_line = strdup(line);
-}
-
-void
-request_line_end(struct shell *sh, uint64_t id)
-{
-	struct request *r = find_id(sh, id);
-
-	if (r != NULL && r->explaining && !r->answered)
-		give_up_waiting(r);
+		request_answer(r, CTL_OK, "");
 }
 
 /* ---- beginning -------------------------------------------------------------
@@ -307,7 +179,7 @@ request_begin(
 		r->target = calloc(n, sizeof(*r->target));
 	}
 	if (r != NULL && m->timeout_ns > 0)
-		r->timer = timer_new(sh->loop, on_timeout, r);
+		r->timer = timer_new(sh->loop, expire_request, r);
 	if (r == NULL || r->target == NULL ||
 	    (m->timeout_ns > 0 &&
 		(r->timer == NULL || timer_set(r->timer, m->timeout_ns) < 0))) {
@@ -453,7 +325,7 @@ request_cancel(struct shell *sh, uint64_t tag)
 static struct target *
 find_target(struct shell *sh, uint64_t core_tag, struct request **ret_request)
 {
-	struct request *r = find_id(sh, core_tag >> TARGET_BITS);
+	struct request *r = request_find(sh, core_tag >> TARGET_BITS);
 	uint64_t i = core_tag & ((1u << TARGET_BITS) - 1);
 
 	if (r == NULL || i >= r->n_targets)
@@ -519,7 +391,7 @@ request_end_all(struct shell *sh)
 		for (uint32_t i = 0; i < r->n_targets; i++)
 			if (r->target[i].stage == TARGET_WATCH)
 				act_look(r, &r->target[i]);
-		t = first_undone(r);
+		t = expire_undone(r);
 		if (t != NULL)
 			buf_printf(
 			    &r->errors, "%s: supd has shut down\n", t->path);

@@ -73,7 +73,14 @@ void request_line_end(struct shell *sh, uint64_t id);
 void request_end_all(struct shell *sh);
 void request_fini(struct shell *sh);
 
-/* ---- for query.c and act.c ----------------------------------------------- */
+/* ---- for query.c, act.c, add.c and expire.c --------------------------------
+ */
+
+struct request *request_find(struct shell *sh, uint64_t id);
+void request_free(struct request *r);
+
+/* Send rows and END, once; what was begun goes on. */
+void request_answer(struct request *r, enum ctl_exit code, const char *text);
 
 /* Send END. */
 void request_end(
@@ -102,6 +109,14 @@ bool request_target_there(const struct request *r, const struct target *t);
 
 /* The number that the core gives back with its reply. */
 uint64_t request_core_tag(const struct request *r, const struct target *t);
+
+/* ---- expire.c --------------------------------------------------------------
+ */
+
+/* The timer of a request: arg is the request. */
+void expire_request(void *arg);
+/* The first target that is not done, or NULL. */
+const struct target *expire_undone(const struct request *r);
 
 /* ---- query.c --------------------------------------------------------------
  */

@@ -92,7 +92,7 @@ give_up_waiting(struct request *r)
 		timeout_text(r, t, &text);
 	request_answer(r, CTL_TIMEOUT, buf_str(&text));
 	if (r->op == OP_WAIT)
-		request_free(r);
+		request_forget(r);
 }
 
 void
@@ -121,7 +121,7 @@ expire_request(void *arg)
 void
 request_line(struct shell *sh, uint64_t id, const char *line)
 {
-	struct request *r = request_find(sh, id);
+	struct request *r = request_by_id(sh, id);
 
 	if (r == NULL || !r->explaining)
 		return;
@@ -132,7 +132,7 @@ request_line(struct shell *sh, uint64_t id, const char *line)
 void
 request_line_end(struct shell *sh, uint64_t id)
 {
-	struct request *r = request_find(sh, id);
+	struct request *r = request_by_id(sh, id);
 
 	if (r != NULL && r->explaining && !r->answered)
 		give_up_waiting(r);

@@ -18,7 +18,7 @@
 #define TARGET_BITS 24
 
 struct request *
-request_find(struct shell *sh, uint64_t id)
+request_by_id(struct shell *sh, uint64_t id)
 {
 	struct request *r;
 
@@ -29,7 +29,7 @@ request_find(struct shell *sh, uint64_t id)
 }
 
 void
-request_free(struct request *r)
+request_forget(struct request *r)
 {
 	TAILQ_REMOVE(&r->sh->requests, r, entry);
 	timer_free(r->timer);
@@ -90,7 +90,7 @@ finish(struct request *r)
 	if (len > 0 && r->errors.data[len - 1] == '\n')
 		r->errors.data[len - 1] = '\0';
 	request_answer(r, len > 0 ? CTL_FAILED : CTL_OK, buf_str(&r->errors));
-	request_free(r);
+	request_forget(r);
 }
 
 void
@@ -184,7 +184,7 @@ request_begin(
 	    (m->timeout_ns > 0 &&
 		(r->timer == NULL || timer_set(r->timer, m->timeout_ns) < 0))) {
 		if (r != NULL)
-			request_free(r);
+			request_forget(r);
 		request_end(sh, tag, CTL_FAILED, "out of memory");
 		return NULL;
 	}
@@ -319,13 +319,13 @@ request_cancel(struct shell *sh, uint64_t tag)
 	timer_free(r->timer);
 	r->timer = NULL;
 	if (r->op == OP_WAIT)
-		request_free(r);
+		request_forget(r);
 }
 
 static struct target *
 find_target(struct shell *sh, uint64_t core_tag, struct request **ret_request)
 {
-	struct request *r = request_find(sh, core_tag >> TARGET_BITS);
+	struct request *r = request_by_id(sh, core_tag >> TARGET_BITS);
 	uint64_t i = core_tag & ((1u << TARGET_BITS) - 1);
 
 	if (r == NULL || i >= r->n_targets)
@@ -405,5 +405,5 @@ request_fini(struct shell *sh)
 	struct request *r;
 
 	while ((r = TAILQ_FIRST(&sh->requests)) != NULL)
-		request_free(r);
+		request_forget(r);
 }

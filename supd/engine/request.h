@@ -76,8 +76,8 @@ void request_fini(struct shell *sh);
 /* ---- for query.c, act.c, add.c and expire.c --------------------------------
  */
 
-struct request *request_find(struct shell *sh, uint64_t id);
-void request_free(struct request *r);
+struct request *request_by_id(struct shell *sh, uint64_t id);
+void request_forget(struct request *r);
 
 /* Send rows and END, once; what was begun goes on. */
 void request_answer(struct request *r, enum ctl_exit code, const char *text);

@@ -24,7 +24,7 @@ sockpath_choose(const struct sockpath *from, char *buf, size_t len)
 		n = snprintf(buf, len, "%s", from->env);
 	else if (from->uid == 0)
 		n = snprintf(buf, len, "/run/supd/control.sock");
-	else if (given(from->runtime))
+	else if (given(from->runtime) && from->runtime[0] == '/')
 		n = snprintf(buf, len, "%s/supd/control.sock", from->runtime);
 	else
 		n = snprintf(buf, len, "/tmp/supd-%u/control.sock", from->uid);

@@ -249,6 +249,8 @@ the_socket_is_where_the_first_that_is_given_says(void **state)
 	assert_socket("", "", "/r", 0, "/run/supd/control.sock");
 	assert_socket(NULL, NULL, "/r", 1000, "/r/supd/control.sock");
 	assert_socket(NULL, NULL, "", 1000, "/tmp/supd-1000/control.sock");
+	/* The XDG specification: a relative one is to be ignored. */
+	assert_socket(NULL, NULL, "run", 1000, "/tmp/supd-1000/control.sock");
 	assert_socket(NULL, NULL, NULL, 1000, "/tmp/supd-1000/control.sock");
 }
 

@@ -50,6 +50,49 @@ get_nodes(struct ctl *c, int argc, char **argv, json_t **ret_nodes)
 	return code;
 }
 
+/* Is the node one of `tops`, or below one of them? */
+static bool
+is_within(const json_t *node, const json_t *tops)
+{
+	const char *path = ctl_str(node, "path", "");
+
+	for (size_t i = 0; i < json_array_size(tops); i++) {
+		const char *top = ctl_str(json_array_get(tops, i), "path", "");
+
+		if (strcmp(path, top) == 0 || print_is_below(path, top))
+			return true;
+	}
+	return false;
+}
+
+/* A tree is wanted: replace the supervisors named by their whole subtrees. */
+static int
+add_subtrees(struct ctl *c, json_t **nodes)
+{
+	json_t *all = NULL, *within;
+	bool any = false;
+	int code;
+
+	for (size_t i = 0; i < json_array_size(*nodes); i++)
+		any = any || print_is_sup(json_array_get(*nodes, i));
+	if (!any)
+		return CTL_OK;
+	code = ctl_call(c, "status", json_object(), &all);
+	if (code == CTL_OK) {
+		within = json_array();
+		for (size_t i = 0; i < json_array_size(all); i++) {
+			json_t *node = json_array_get(all, i);
+
+			if (is_within(node, *nodes))
+				json_array_append(within, node);
+		}
+		json_decref(*nodes);
+		*nodes = within;
+	}
+	json_decref(all);
+	return code;
+}
+
 /* One plain path: the answer is an object, not a list of one. */
 static bool
 is_one(int argc, char **argv, const json_t *nodes)
@@ -65,6 +108,8 @@ look_status(struct ctl *c, int argc, char **argv)
 	int code;
 
 	code = get_nodes(c, argc, argv, &nodes);
+	if (code == CTL_OK && c->tree && argc > 0)
+		code = add_subtrees(c, &nodes);
 	if (code != CTL_OK && json_array_size(nodes) == 0) {
 		json_decref(nodes);
 		return code;
@@ -162,16 +207,30 @@ look_why(struct ctl *c, int argc, char **argv)
 	return code;
 }
 
+/* What a subscriber that falls behind gets. */
+static void
+print_lost_json(const struct ctl *c, int64_t n)
+{
+	json_t *o = json_pack("{s:s, s:I}", "ev", "lost", "n", (json_int_t)n);
+
+	ctl_print_json(c, o);
+	json_decref(o);
+}
+
 static void
 each_event(struct ctl *c, const json_t *params)
 {
 	const json_t *event = json_object_get(params, "event");
+	int64_t lost = ctl_int(params, "lost", 0);
 
-	if (c->json)
-		ctl_print_json(c, event != NULL ? event : params);
+	if (event != NULL && c->json)
+		ctl_print_json(c, event);
+	else if (event != NULL)
+		print_event(c->out, event, clock_wall_ns());
+	else if (c->json && lost > 0)
+		print_lost_json(c, lost);
 	else
-		print_event(
-		    c->out, event != NULL ? event : params, clock_wall_ns());
+		print_lost(c->out, lost, "event");
 }
 
 int

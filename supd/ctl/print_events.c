@@ -22,35 +22,33 @@ print_event(FILE *out, const json_t *event, int64_t wall_ns)
 
 	if (path == NULL || kind == NULL || text == NULL)
 		return;
-	fprintf(out, "%s  %-16s  %-10s",
+	fprintf(out, "%s  %-16s  %-13s",
 	    text_time(at, wall_ns, time, sizeof(time)), path, kind);
 	fprintf(out, "%s%s\n", text[0] != '\0' ? "  " : "", text);
 }
 
 void
+print_lost(FILE *out, int64_t n, const char *what)
+{
+	if (n > 0)
+		fprintf(out, "-- %" PRId64 " %s%s lost --\n", n, what,
+		    n == 1 ? "" : "s");
+}
+
+void
 print_log_line(FILE *out, const json_t *line, int64_t wall_ns)
 {
-	char time[TEXT_MAX];
-	const json_t *at = json_object_get(line, "time_ns");
-	int64_t lost = ctl_int(line, "lost", 0);
 	const char *stamp = ctl_str(line, "time", NULL);
 	cleanup_(freep) char *text = text_escape(ctl_str(line, "text", ""));
-	cleanup_(freep) char *said = NULL;
+	char time[TEXT_MAX];
+	int64_t at;
 
 	if (text == NULL)
 		return;
-	if (lost > 0)
-		fprintf(out, "-- %" PRId64 " line%s lost --\n", lost,
-		    lost == 1 ? "" : "s");
-	if (json_is_integer(at)) {
-		fprintf(out, "%s  ",
-		    text_time(
-			json_integer_value(at), wall_ns, time, sizeof(time)));
-	} else if (stamp != NULL) {
-		said = text_escape(stamp);
-		if (said != NULL)
-			fprintf(out, "%s  ", said);
-	}
+	print_lost(out, ctl_int(line, "lost", 0), "line");
+	if (stamp != NULL && text_parse_time(stamp, &at))
+		fprintf(
+		    out, "%s  ", text_time(at, wall_ns, time, sizeof(time)));
 	fprintf(out, "%s\n", text);
 }
 
@@ -187,11 +185,15 @@ print_why(FILE *out, const json_t *why, const json_t *node, mono_t now)
 {
 	const json_t *story = json_object_get(why, "story");
 	const json_t *output = json_object_get(why, "last_output");
+	const char *said = ctl_str(why, "headline", "");
 	cleanup_(buf_fini) struct buf head = { 0 };
 	cleanup_(freep) char *safe = NULL;
 	int r;
 
-	headline(&head, ctl_str(why, "path", "-"), story, node, now);
+	if (said[0] != '\0')
+		buf_puts(&head, said);
+	else
+		headline(&head, ctl_str(why, "path", "-"), story, node, now);
 	safe = text_escape(buf_str(&head));
 	if (head.failed || safe == NULL)
 		return -ENOMEM;

@@ -14,14 +14,17 @@
 /* "14:02:11.412  web/api  exited  exit 70"; wall_ns is now. */
 void print_event(FILE *out, const json_t *event, int64_t wall_ns);
 
+/* "-- 3 lines lost --", if there are any. */
+void print_lost(FILE *out, int64_t n, const char *what);
+
 /* A line of `logs`: the time, if it has one, and the text; lost lines before
  * it are told first. */
 void print_log_line(FILE *out, const json_t *line, int64_t wall_ns);
 
 /*
- * `why`: a headline, the story with its ages, the last output.  `why` is the
- * result of that method, `node` the child's node or NULL, now the instant on
- * supd's own monotonic clock.
+ * `why`: a headline (supd's, or one made of what is known), the story with its
+ * ages, the last output.  `why` is the result of that method, `node` the
+ * child's node or NULL, now the instant on supd's own monotonic clock.
  */
 must_check int print_why(
     FILE *out, const json_t *why, const json_t *node, mono_t now);

@@ -10,16 +10,24 @@
 
 #define DEPTH_MAX 64 /* config.md: depth <= 32 */
 
-/* Ends after which nobody has to be called: table 0.1's clean reasons. */
+/*
+ * Ends after which nobody has to be called, in the words of core/reason.c:
+ * normal ones, and those that supd itself brought about.
+ */
 static bool
 clean_end(const char *last_exit)
 {
-	static const char *const clean[] = { "normal", "exit 0", "shutdown" };
+	static const char *const whole[] = { "exit 0", "shutdown", "stopped",
+		"auto-shutdown", "killed by supd" };
+	static const char *const begin[] = { "normal", "stopped " };
 
-	for (size_t i = 0; i < ARRAY_LEN(clean); i++)
-		if (strcmp(last_exit, clean[i]) == 0)
+	for (size_t i = 0; i < ARRAY_LEN(whole); i++)
+		if (strcmp(last_exit, whole[i]) == 0)
 			return true;
-	return strncmp(last_exit, "stopped", strlen("stopped")) == 0;
+	for (size_t i = 0; i < ARRAY_LEN(begin); i++)
+		if (strncmp(last_exit, begin[i], strlen(begin[i])) == 0)
+			return true;
+	return false;
 }
 
 const char *
@@ -58,8 +66,8 @@ print_state_color(const char *word)
 	return COLOR_NONE;
 }
 
-static bool
-is_sup(const json_t *node)
+bool
+print_is_sup(const json_t *node)
 {
 	return strcmp(ctl_str(node, "type", ""), "supervisor") == 0;
 }
@@ -108,7 +116,7 @@ cell_detail(struct table *t, const json_t *node)
 	const char *detail = ctl_str(node, "detail", "");
 	char buf[TEXT_MAX];
 
-	if (!is_sup(node)) {
+	if (!print_is_sup(node)) {
 		table_cell(t, COLOR_NONE,
 		    detail[0] != '\0' ? detail : ctl_str(node, "restart", "-"));
 		return;
@@ -129,7 +137,7 @@ add_row(struct table *t, const char *name, const json_t *node)
 	table_cell(t, print_state_color(word), word);
 	cell_int(t, node, "pid");
 	cell_uptime(t, node);
-	if (is_sup(node))
+	if (print_is_sup(node))
 		table_cell(t, COLOR_NONE, "-");
 	else
 		cell_int(t, node, "restarts");
@@ -137,9 +145,8 @@ add_row(struct table *t, const char *name, const json_t *node)
 	cell_detail(t, node);
 }
 
-/* Is `path` below `above`? */
-static bool
-is_below(const char *path, const char *above)
+bool
+print_is_below(const char *path, const char *above)
 {
 	size_t len = strlen(above);
 
@@ -167,7 +174,7 @@ find_places(const json_t *nodes, struct place *place)
 		const char *path =
 		    ctl_str(json_array_get(nodes, i), "path", "-");
 
-		while (n > 0 && !is_below(path, open[n - 1]))
+		while (n > 0 && !print_is_below(path, open[n - 1]))
 			n--;
 		place[i].depth = n;
 		place[i].name = n > 0 ? path + strlen(open[n - 1]) + 1

@@ -35,4 +35,8 @@ must_check int print_names(FILE *out, const json_t *names);
 const char *print_state_word(const json_t *node);
 enum table_color print_state_color(const char *word);
 
+bool print_is_sup(const json_t *node);
+/* Is `path` below `above`? */
+bool print_is_below(const char *path, const char *above);
+
 #endif /* CTL_PRINT_STATUS_H */

@@ -169,6 +169,27 @@ text_time(int64_t wall_ns, int64_t now_ns, char *buf, size_t len)
 	return buf;
 }
 
+bool
+text_parse_time(const char *s, int64_t *ret_ns)
+{
+	struct tm tm = { 0 };
+	const char *rest = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+	int64_t frac = 0, scale = NS_PER_S;
+
+	if (rest == NULL)
+		return false;
+	if (*rest == '.')
+		for (rest++; isdigit((unsigned char)*rest); rest++)
+			if (scale > 1) {
+				scale /= 10;
+				frac += (*rest - '0') * scale;
+			}
+	if (strcmp(rest, "Z") != 0)
+		return false;
+	*ret_ns = timegm(&tm) * NS_PER_S + frac;
+	return true;
+}
+
 /*
  * One character of `s` at most MB_CUR_MAX bytes long.  Returns its length in
  * bytes, and in *ret_width its columns, or -1 if it must not be printed.

@@ -35,6 +35,12 @@ must_check bool text_parse_duration(const char *s, int64_t *ret_ns);
 const char *text_time(int64_t wall_ns, int64_t now_ns, char *buf, size_t len);
 
 /*
+ * ns since the epoch of "2026-09-21T14:13:20.412Z" (RFC 3339, UTC).  Returns
+ * false, and leaves *ret_ns, if it is none.
+ */
+must_check bool text_parse_time(const char *s, int64_t *ret_ns);
+
+/*
  * A copy, the caller's, in which every control character and every byte that
  * is no printable character of the locale is encoded by vis(3).  Tabs stay.
  * NULL if there is no memory.

@@ -47,8 +47,11 @@ const struct verb verbs[] = {
 	    "is it ready? exit 0 or 3" },
 	{ "is-failed", GROUP_ASK, "PATH", 0, 1, 1, ask_is_failed,
 	    "did it end abnormally, for good? exit 0 or 3" },
-	{ "wait", GROUP_ASK, "PATH --for ready|down|restarted [--timeout D]",
+	{ "wait", GROUP_ASK, "PATH [--for ready|down|restarted] [--timeout D]",
 	    VERB_FOR, 1, 1, ask_wait, "wait until it is so" },
+
+	{ "check", GROUP_CONFIG, "[--strict] FILE", VERB_STRICT, 1, 1,
+	    check_file, "is this configuration valid? asks no supd" },
 
 	{ "call", GROUP_TALK, "NAME MSG", 0, 2, 2, ask_call,
 	    "send JSON to a worker and print its reply" },
@@ -62,10 +65,9 @@ const struct verb verbs[] = {
 /* clang-format on */
 const size_t n_verbs = ARRAY_LEN(verbs);
 
-static const char *const planned[] = { "apply", "cast", "check", "clear",
-	"completion", "diff", "graph", "info", "log", "metrics", "pause", "ps",
-	"reload", "resume", "scale", "send", "simulate", "top", "trace",
-	"upgrade" };
+static const char *const planned[] = { "apply", "cast", "clear", "completion",
+	"diff", "graph", "info", "log", "metrics", "pause", "ps", "reload",
+	"resume", "scale", "send", "simulate", "top", "trace", "upgrade" };
 
 static const char *const group_names[GROUP_N] = {
 	[GROUP_LOOK] = "look",

@@ -128,6 +128,25 @@ a_time_of_another_day_has_its_date(void **state)
 }
 
 static void
+a_time_of_the_protocol_parses(void **state)
+{
+	int64_t ns = 42;
+
+	(void)state;
+	assert_true(text_parse_time("2026-09-21T14:13:20Z", &ns));
+	assert_true(ns == 1790000000 * NS_PER_S);
+	assert_true(text_parse_time("2026-09-21T14:13:20.412Z", &ns));
+	assert_true(ns == 1790000000 * NS_PER_S + 412 * NS_PER_MS);
+	assert_true(text_parse_time("2026-09-21T14:13:20.1234567891Z", &ns));
+	assert_true(ns == 1790000000 * NS_PER_S + 123456789);
+	ns = 42;
+	assert_false(text_parse_time("2026-09-21 14:13:20Z", &ns));
+	assert_false(text_parse_time("2026-09-21T14:13:20+02:00", &ns));
+	assert_false(text_parse_time("", &ns));
+	assert_true(ns == 42);
+}
+
+static void
 assert_escapes(const char *in, const char *out)
 {
 	char *got = text_escape(in);
@@ -280,6 +299,7 @@ main(void)
 		cmocka_unit_test(durations_with_units_parse),
 		cmocka_unit_test(other_words_are_no_duration),
 		cmocka_unit_test(a_time_of_another_day_has_its_date),
+		cmocka_unit_test(a_time_of_the_protocol_parses),
 		cmocka_unit_test(control_characters_are_encoded),
 		cmocka_unit_test(printable_utf8_stays_and_the_rest_is_encoded),
 		cmocka_unit_test(width_is_counted_in_columns),

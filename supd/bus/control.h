@@ -46,11 +46,13 @@ struct request {
 	char *path;
 	struct buf rows; /* JSON values joined by "," */
 	struct buf text; /* why: the last output, likewise */
+	char *headline;  /* why: the story in one sentence */
 	bool has_tag;    /* it is in by_tag */
 	bool at_engine;  /* END has not come */
 	bool at_logger;  /* LOG_END has not come */
 	bool follow;
-	bool following;    /* it is in a list of followers; past is told */
+	bool following;    /* it is in a list of followers */
+	bool past_begun;   /* the first line of the past has come */
 	uint64_t last_seq; /* of the events told */
 	uint64_t lost;     /* stream records dropped since the last one told */
 	uint32_t slot;     /* logs, why: whose */

@@ -101,7 +101,7 @@ guest_call(struct request *r, const json_t *params)
 	struct peer *p;
 	uint64_t ref;
 
-	if (!param_int(r, params, "timeout_ns", 1, INT64_MAX, &timeout_ns))
+	if (!param_int(r, params, "timeout_ns", 0, INT64_MAX, &timeout_ns))
 		return;
 	p = find_target(r, params);
 	if (p == NULL)

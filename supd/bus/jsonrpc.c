@@ -75,6 +75,8 @@ text_json(const char *s, size_t len)
 {
 	cleanup_(buf_fini) struct buf b = { 0 };
 
+	if (len == 0)
+		return json_string(""); /* s may be NULL */
 	if (text_is_utf8(s, len))
 		return json_stringn(s, len);
 	text_repair(&b, s, len, true);

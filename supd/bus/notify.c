@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "bus/bus.h"
 #include "bus/jsonrpc.h"
+#include "bus/lifeline.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -18,13 +19,21 @@
 #define NOTIFY_DRAIN_MAX   4096
 #define STATUS_INTERVAL_MS 250
 
+struct datagram {
+	char text[NOTIFY_TEXT_MAX + 1];
+	size_t len;
+	struct ucred cred; /* pid 0: unknown */
+	bool truncated;
+};
+
 struct notify {
 	int fd;   /* the datagram socket, or -EBADF */
 	int pipe; /* the read end of notify_fd, or -EBADF */
 	bool has_timer;
 	bool complained; /* about strangers, once an incarnation */
 	struct event read, pipe_read;
-	struct event status; /* the next time its status may be told */
+	struct event status;    /* the next time its status may be told */
+	struct datagram *early; /* what the next incarnation has said */
 	struct sockaddr_un addr;
 };
 
@@ -40,13 +49,6 @@ notify_of(struct peer *p)
 	}
 	return p->notify;
 }
-
-struct datagram {
-	char text[NOTIFY_TEXT_MAX + 1];
-	size_t len;
-	struct ucred cred; /* pid 0: unknown */
-	bool truncated;
-};
 
 /* Returns 1, 0 when there is none, or -errno.  Fds that come are closed: the
  * sender of an sd_notify barrier waits for just that. */
@@ -95,6 +97,12 @@ notify_recv(int fd, struct datagram *ret)
 	return 1;
 }
 
+static bool
+in_session(pid_t pid, pid_t leader)
+{
+	return leader > 0 && (pid == leader || getsid(pid) == leader);
+}
+
 /*
  * Whom to believe: the worker's own uid, root, and any process of the worker's
  * session (the keeper gives each its own), so that a daemon that has dropped
@@ -107,7 +115,7 @@ notify_believed(const struct peer *p, const struct ucred *c)
 		return false;
 	if (c->uid == p->uid || c->uid == 0)
 		return true;
-	return p->os_pid > 0 && getsid(c->pid) == p->os_pid;
+	return in_session(c->pid, p->os_pid);
 }
 
 static void
@@ -159,30 +167,53 @@ notify_lines(struct peer *p, const struct datagram *d)
 		peer_ready(p);
 }
 
+/*
+ * The engine's frames and these datagrams come by two sockets, and the bus may
+ * be late with either: so first take what the engine has said.  If that began
+ * a new incarnation, only a sender of that one's session speaks for it.
+ */
+static void
+notify_take(struct peer *p, const struct datagram *d)
+{
+	struct bus *b = p->bus;
+	uint32_t slot = p->slot;
+	uint64_t inc = p->live ? p->inc : 0;
+
+	bus_pump(&b->engine);
+	p = peers_get(b, slot);
+	if (p == NULL || p->notify == NULL || !p->live || d->truncated)
+		return;
+	if (p->inc != inc) {
+		bus_pump(&b->keeper);
+		if (!in_session(d->cred.pid, p->os_pid))
+			return;
+	}
+	if (notify_believed(p, &d->cred)) {
+		notify_lines(p, d);
+		return;
+	}
+	if (!p->notify->complained)
+		log_warnx("%s: a notification from pid %d of uid %u is not "
+			  "from this worker; ignored",
+		    p->path, (int)d->cred.pid, d->cred.uid);
+	p->notify->complained = true;
+}
+
 static void
 notify_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct peer *p = arg;
+	struct bus *b = p->bus;
+	uint32_t slot = p->slot;
 	struct datagram d;
 
 	(void)what;
 	for (unsigned i = 0; i < NOTIFY_PER_TURN; i++) {
-		int r = notify_recv(fd, &d);
-
-		if (r <= 0)
+		if (notify_recv(fd, &d) <= 0)
 			return;
-		if (!p->live || d.truncated)
-			continue;
-		if (!notify_believed(p, &d.cred)) {
-			if (p->notify->complained)
-				continue;
-			p->notify->complained = true;
-			log_warnx("%s: a notification from pid %d of uid %u "
-				  "is not from this worker; ignored",
-			    p->path, (int)d.cred.pid, d.cred.uid);
-			continue;
-		}
-		notify_lines(p, &d);
+		notify_take(p, &d);
+		if (peers_get(b, slot) != p)
+			return; /* forgotten meanwhile */
 	}
 }
 
@@ -284,6 +315,10 @@ notify_watch_pipe(struct peer *p, int fd)
 	event_add(&n->pipe_read, NULL);
 }
 
+/*
+ * Empty the socket.  What the next incarnation has said already, when the bus
+ * is late, is kept for it.
+ */
 void
 notify_reset(struct peer *p)
 {
@@ -294,12 +329,32 @@ notify_reset(struct peer *p)
 	if (n == NULL)
 		return;
 	n->complained = false;
+	free(take_ptr(n->early));
 	pipe_close(n);
 	if (n->has_timer)
 		event_del(&n->status);
-	for (unsigned i = 0; n->fd >= 0 && i < NOTIFY_DRAIN_MAX; i++)
+	for (unsigned i = 0; n->fd >= 0 && i < NOTIFY_DRAIN_MAX; i++) {
 		if (notify_recv(n->fd, &d) <= 0)
 			break;
+		if (p->early == NULL || d.truncated || n->early != NULL ||
+		    !in_session(d.cred.pid, p->early->os_pid))
+			continue;
+		n->early = malloc(sizeof(d));
+		if (n->early != NULL)
+			*n->early = d;
+	}
+}
+
+void
+notify_attached(struct peer *p)
+{
+	struct notify *n = p->notify;
+
+	if (n == NULL || n->early == NULL)
+		return;
+	if (in_session(n->early->cred.pid, p->os_pid))
+		notify_lines(p, n->early);
+	free(take_ptr(n->early));
 }
 
 void
@@ -317,6 +372,7 @@ notify_free(struct peer *p)
 		close(n->fd);
 		unlink(n->addr.sun_path);
 	}
+	free(n->early);
 	free(n);
 	p->notify = NULL;
 }

@@ -21,6 +21,9 @@ must_check int notify_prepare(struct peer *p, char *ret_text, size_t len);
 /* Watch the read end of p's notify_fd; takes the fd. */
 void notify_watch_pipe(struct peer *p, int fd);
 
+/* p's incarnation has its lifeline: what it said before counts now. */
+void notify_attached(struct peer *p);
+
 /* p's incarnation has ended: forget what it sent. */
 void notify_reset(struct peer *p);
 

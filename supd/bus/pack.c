@@ -178,7 +178,7 @@ static json_t *
 bin_json(const char *p, size_t len)
 {
 	if (text_is_utf8(p, len))
-		return json_stringn(p, len);
+		return text_json(p, len);
 	return json_pack("{s:o}", "bin", hex_json(p, len));
 }
 

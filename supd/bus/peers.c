@@ -179,6 +179,7 @@ peer_attach(struct peer *p)
 	if (l->notify_fd >= 0)
 		notify_watch_pipe(p, take_fd(&l->notify_fd));
 	lifeline_start(l);
+	notify_attached(p);
 }
 
 /*
@@ -194,8 +195,7 @@ peer_end(struct peer *p, const char *reason)
 	    strcmp(reason, "normal") == 0 || strncmp(reason, "exit ", 5) == 0;
 
 	/* The keeper sent the lifeline before the engine heard of the end. */
-	if (p->line == NULL)
-		bus_pump(&b->keeper);
+	bus_pump(&b->keeper);
 	if (p->line != NULL)
 		lifeline_drain(p->line);
 	notify_reset(p);

@@ -82,6 +82,7 @@ request_free(struct request *r)
 	c->n_requests--;
 	json_decref(r->id);
 	free(r->path);
+	free(r->headline);
 	buf_fini(&r->rows);
 	buf_fini(&r->text);
 	free(r);
@@ -167,6 +168,10 @@ done_why(struct request *r)
 
 	buf_puts(&out, "{\"path\":");
 	json_to_buf(&out, text_json(r->path, strlen(r->path)));
+	buf_puts(&out, ",\"headline\":");
+	json_to_buf(&out, r->headline != NULL
+			      ? text_json(r->headline, strlen(r->headline))
+			      : json_null());
 	buf_printf(&out, ",\"story\":[%s],\"last_output\":[%s]}",
 	    buf_str(&r->rows), buf_str(&r->text));
 	r->rows.failed |= out.failed;
@@ -238,6 +243,8 @@ on_end(struct request *r, const struct wire_hdr *h)
 		done_rows(r);
 		break;
 	case RESULT_WHY:
+		if (len > 1)
+			r->headline = strdup(text);
 		if (!why_ask_logger(r))
 			done_why(r);
 		break;
@@ -272,8 +279,12 @@ requests_frame(struct bus *b, const struct wire_hdr *h)
 		stream_event(b, wire_body(h));
 		return;
 	}
-	if (h->type == WIRE_LOG_LINE && r == NULL) {
+	if (h->tag == 0 && h->type == WIRE_LOG_LINE) {
 		stream_log_line(b, h);
+		return;
+	}
+	if (h->tag == 0 && h->type == WIRE_LOG_END) {
+		stream_log_end(b, wire_body(h));
 		return;
 	}
 	if (r == NULL)

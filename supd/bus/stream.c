@@ -181,10 +181,12 @@ stream_logs(struct request *r, const json_t *params)
 void
 stream_log_past(struct request *r, const struct wire_hdr *h)
 {
-	if (h->type == WIRE_LOG_LINE)
+	if (h->type == WIRE_LOG_LINE) {
+		r->past_begun = true;
 		put_line(r, h);
-	else if (!r->follow)
+	} else if (!r->follow) {
 		request_done(r, "[]");
+	}
 }
 
 void
@@ -193,10 +195,32 @@ stream_log_line(struct bus *b, const struct wire_hdr *h)
 	const struct wire_log_line *w = wire_body(h);
 	struct request *r;
 
-	/* Before LOG_END a line is in the tail already. */
-	TAILQ_FOREACH (r, &b->control.log_followers, of_followers)
-		if (r->slot == w->slot && !r->at_logger)
+	/*
+	 * The logger takes the tail as it is when it reads LOG_TAIL: a line
+	 * before the tail's first is in the tail; one between its first and
+	 * its LOG_END is not, and cannot be told in order.
+	 */
+	TAILQ_FOREACH (r, &b->control.log_followers, of_followers) {
+		if (r->slot != w->slot)
+			continue;
+		if (!r->at_logger)
 			put_line(r, h);
+		else if (r->past_begun)
+			r->lost++;
+	}
+}
+
+void
+stream_log_end(struct bus *b, const struct wire_id *w)
+{
+	struct request *r, *next;
+
+	for (r = TAILQ_FIRST(&b->control.log_followers); r != NULL; r = next) {
+		next = TAILQ_NEXT(r, of_followers);
+		if (r->slot == w->slot)
+			request_fail(r, CTL_FAILED,
+			    "no log is kept of %s (any more)", r->path);
+	}
 }
 
 /* ---- ends ------------------------------------------------------------------

@@ -22,6 +22,8 @@ void stream_log_past(struct request *r, const struct wire_hdr *h);
 /* What comes, for all followers. */
 void stream_event(struct bus *b, const struct wire_event *w);
 void stream_log_line(struct bus *b, const struct wire_hdr *h);
+/* The logger has no log of this slot, or none any more. */
+void stream_log_end(struct bus *b, const struct wire_id *w);
 
 /* r follows no more. */
 void stream_unfollow(struct request *r);

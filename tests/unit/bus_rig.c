@@ -28,13 +28,23 @@ pair(int fd[2])
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd), errno);
 }
 
+static struct sockaddr_un
+control_addr(const struct rig *r)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int n =
+	    snprintf(a.sun_path, sizeof(a.sun_path), "%s/control.sock", r->dir);
+
+	assert_in_range(n, 1, sizeof(a.sun_path) - 1);
+	return a;
+}
+
 static int
 listen_at(const struct rig *r)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct sockaddr_un a = control_addr(r);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s/control.sock", r->dir);
 	assert_return_code(bind(fd, (struct sockaddr *)&a, sizeof(a)), errno);
 	assert_return_code(listen(fd, 64), errno);
 	return fd;
@@ -62,19 +72,19 @@ become_bus(struct rig *r, const int fd[4])
 static void
 sub_dir(const struct rig *r, const char *name)
 {
-	char path[128];
+	char path[sizeof(r->dir) + 32];
 
 	snprintf(path, sizeof(path), "%s/%s", r->dir, name);
 	assert_return_code(mkdir(path, 0711), errno);
 }
 
-int
-rig_setup(void **state)
+static int
+setup(void **state, const char *template)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	int k[2], e[2], l[2], listener;
 
-	strcpy(r->dir, "/tmp/supd-test-bus-XXXXXX");
+	snprintf(r->dir, sizeof(r->dir), "%s", template);
 	assert_non_null(mkdtemp(r->dir));
 	assert_return_code(chmod(r->dir, 0755), errno);
 	sub_dir(r, "notify");
@@ -105,10 +115,24 @@ rig_setup(void **state)
 	return 0;
 }
 
+int
+rig_setup(void **state)
+{
+	return setup(state, "/tmp/supd-test-bus-XXXXXX");
+}
+
+int
+rig_setup_long(void **state)
+{
+	return setup(state,
+	    "/tmp/supd-test-bus-so-long-that-no-mailbox-path-fits-into-the-"
+	    "field-for-it-XXXXXX");
+}
+
 static void
 remove_in(const struct rig *r, const char *name)
 {
-	char path[128];
+	char path[sizeof(r->dir) + 32];
 
 	snprintf(path, sizeof(path), "%s/%s", r->dir, name);
 	assert_return_code(remove(path), errno);
@@ -382,10 +406,9 @@ ll_quiet(int fd)
 int
 ctl_open(struct rig *r)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct sockaddr_un a = control_addr(r);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s/control.sock", r->dir);
 	assert_return_code(
 	    connect(fd, (struct sockaddr *)&a, sizeof(a)), errno);
 	return fd;

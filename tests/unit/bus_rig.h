@@ -21,13 +21,15 @@
 #define RIG_WAIT_MS 10000
 
 struct rig {
-	char dir[64]; /* RUNDIR */
+	char dir[112]; /* RUNDIR */
 	pid_t pid;
 	struct link keeper, engine, logger;
 	int keeper_fd, engine_fd, logger_fd;
 };
 
-int rig_setup(void **state);    /* cmocka: *state = struct rig */
+int rig_setup(void **state); /* cmocka: *state = struct rig */
+/* The same in a RUNDIR so long that no mailbox path fits. */
+int rig_setup_long(void **state);
 int rig_teardown(void **state); /* the bus ends with 0, nothing is left */
 
 /* The engine and keeper say. */

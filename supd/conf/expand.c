@@ -91,12 +91,15 @@ expand_text(struct load *ld, const struct node *n, struct buf *out)
 			continue;
 		}
 		end = dollar[1] == '{' ? strchr(dollar, '}') : NULL;
+		if (end == NULL && dollar[1] == '{') {
+			diag_error(
+			    &ld->diag, n, "${ has no }; write $$ for a $");
+			return false;
+		}
 		if (end == NULL) {
 			diag_error(&ld->diag, n,
-			    dollar[1] == '{'
-				? "${ has no }; write $$ for a $"
-				: "a single $ means nothing: write ${VAR}, or "
-				  "$$ for a $");
+			    "a single $ means nothing: write ${VAR}, or $$ "
+			    "for a $");
 			return false;
 		}
 		if (!variable(ld, n, dollar, end, out))

@@ -172,6 +172,17 @@ by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* A directory that is not there matches nothing; one we cannot read might. */
+static _Thread_local int glob_errno;
+
+static int
+glob_failed(const char *path, int error)
+{
+	(void)path;
+	glob_errno = error;
+	return error != ENOENT && error != ENOTDIR;
+}
+
 /* glob(3) sorts by locale; the order of a tree must not depend on that. */
 static void
 include_glob(struct load *ld, const char *pattern, const struct node *at,
@@ -182,12 +193,12 @@ include_glob(struct load *ld, const char *pattern, const struct node *at,
 	int rc;
 
 	ld->has_glob = true;
-	rc = glob(pattern, GLOB_ERR | GLOB_NOSORT, NULL, &ld->glob);
+	rc = glob(pattern, GLOB_NOSORT, glob_failed, &ld->glob);
 	if (rc == GLOB_NOSPACE)
 		arena_oom(ld->arena);
 	if (rc == GLOB_ABORTED)
 		diag_error(&ld->diag, at, "%s: cannot read the directory: %s",
-		    pattern, strerror(errno));
+		    pattern, strerror(glob_errno));
 	n = rc == 0 ? ld->glob.gl_pathc : 0;
 	paths = arena_array(ld->arena, n + 1, sizeof(*paths));
 	for (i = 0; i < n; i++)

@@ -482,18 +482,42 @@ tree_bind_root(struct load *ld, const struct node *map)
 	return NULL;
 }
 
+/*
+ * What stands for `parent` while a run-time child is bound: its defaults are
+ * copied, because the child may outlive it, and its children are left alone.
+ */
+static struct conf_child *
+stand_in_for(struct load *ld, const struct conf_child *parent)
+{
+	struct conf_child *c = arena_zalloc(ld->arena, sizeof(*c));
+	struct origin *o = arena_zalloc(ld->arena, sizeof(*o));
+	const struct node **val;
+	size_t i;
+
+	*c = *parent;
+	*o = *origin_of(parent);
+	c->priv = o;
+	TAILQ_INIT(&c->sup.children);
+	if (o->defaults == NULL)
+		return c;
+	val = arena_array(ld->arena, W_COUNT, sizeof(*val));
+	for (i = 0; i < W_COUNT; i++) {
+		if (o->defaults[i] != NULL)
+			val[i] = node_dup(ld->arena, o->defaults[i]);
+	}
+	o->defaults = val;
+	return c;
+}
+
 struct conf_child *
 tree_bind_child(
     struct load *ld, const struct conf_child *parent, const struct node *map)
 {
-	/* A stand-in takes the child, so that the parent is left alone. */
-	struct conf_child *stand_in =
-	    arena_zalloc(ld->arena, sizeof(*stand_in));
-	struct scope s = { ld, stand_in, { .arena = ld->arena } };
+	struct scope s = { ld, stand_in_for(ld, parent),
+		{ .arena = ld->arena } };
 	const struct node *n;
+	struct conf_child *c;
 
-	*stand_in = *parent;
-	TAILQ_INIT(&stand_in->sup.children);
 	n = map->kind == NODE_MAP ? node_get(map, "instances") : NULL;
 	if (n != NULL) {
 		diag_error(&ld->diag, n->key,
@@ -502,7 +526,13 @@ tree_bind_child(
 		return NULL;
 	}
 	bind_child(&s, map);
-	return TAILQ_FIRST(&stand_in->sup.children);
+	c = TAILQ_FIRST(&s.sup->sup.children);
+	if (c != NULL && TAILQ_NEXT(c, link) != NULL)
+		diag_error(&ld->diag, map,
+		    "the defaults of supervisor %s give it instances, which "
+		    "cannot be added at run time",
+		    diag_quote(&ld->diag, parent->name));
+	return c;
 }
 
 /* The template's command with more words, which are taken literally. */

@@ -172,7 +172,7 @@ bind_stop(struct load *ld, struct wbind *b)
 	spec->kill_group = b->kill_mode == 0;
 	if (other == NULL)
 		other = get(b, W_STOP_SIGNAL);
-	if (seq != NULL && other != NULL) {
+	if (seq != NULL && other != NULL && !seq->bad) {
 		diag_error(&ld->diag, seq->key,
 		    "%s has both stop_sequence and %s; give one of them",
 		    ld->who, other->key->text);
@@ -286,6 +286,8 @@ worker_check_significant(struct load *ld, const struct node *at,
 		return;
 	if (own != NULL)
 		at = own;
+	if (at->bad)
+		return;
 	if (parent == NULL)
 		diag_error(&ld->diag, at,
 		    "the root has no parent, so it cannot be significant");
@@ -313,7 +315,7 @@ check_exits(struct load *ld, const struct wbind *b)
 		both = both || (s->success.code[i] & s->fatal.code[i]) != 0;
 	if (both && n == NULL)
 		n = get(b, W_SUCCESS_EXIT);
-	if (both && n != NULL) {
+	if (both && n != NULL && !n->bad) {
 		diag_error(&ld->diag, n,
 		    "success_exit and fatal_exit of %s share a value", ld->who);
 		mark_bad(b, W_FATAL_EXIT);

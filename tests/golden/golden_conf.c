@@ -26,7 +26,6 @@ static char dir[4096];
 static void
 slurp(const char *path, struct buf *out)
 {
-	cleanup_(freep) char *mem = NULL;
 	FILE *f = fopen(path, "re");
 	char chunk[4096];
 	size_t n;

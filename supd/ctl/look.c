@@ -184,27 +184,18 @@ look_names(struct ctl *c, int argc, char **argv)
 	return look(c, "names", json_object(), print_names);
 }
 
+static int
+print_why_now(FILE *out, const json_t *why)
+{
+	return print_why(out, why, clock_mono());
+}
+
 int
 look_why(struct ctl *c, int argc, char **argv)
 {
-	json_t *why = NULL, *nodes = NULL;
-	int code;
-
 	(void)argc;
-	code = ctl_call(c, "why", json_pack("{s:s}", "path", argv[0]), &why);
-	if (code == CTL_OK && c->json)
-		ctl_print_json(c, why);
-	else if (code == CTL_OK)
-		code = ctl_call(c, "status",
-		    json_pack("{s:s}", "path", ctl_str(why, "path", argv[0])),
-		    &nodes);
-	if (code == CTL_OK && !c->json)
-		code =
-		    no_memory(c, print_why(c->out, why,
-				     json_array_get(nodes, 0), clock_mono()));
-	json_decref(nodes);
-	json_decref(why);
-	return code;
+	return look(
+	    c, "why", json_pack("{s:s}", "path", argv[0]), print_why_now);
 }
 
 /* What a subscriber that falls behind gets. */

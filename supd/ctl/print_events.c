@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "ctl/print_events.h"
 
-#include "base/buf.h"
 #include "ctl/ctl.h"
-#include "ctl/print_status.h"
 #include "ctl/table.h"
 #include "ctl/text.h"
 
@@ -22,9 +20,11 @@ print_event(FILE *out, const json_t *event, int64_t wall_ns)
 
 	if (path == NULL || kind == NULL || text == NULL)
 		return;
-	fprintf(out, "%s  %-16s  %-13s",
-	    text_time(at, wall_ns, time, sizeof(time)), path, kind);
-	fprintf(out, "%s%s\n", text[0] != '\0' ? "  " : "", text);
+	text_time(at, wall_ns, time, sizeof(time));
+	if (text[0] != '\0')
+		fprintf(out, "%s  %-16s  %-13s  %s\n", time, path, kind, text);
+	else
+		fprintf(out, "%s  %-16s  %s\n", time, path, kind);
 }
 
 void
@@ -52,104 +52,23 @@ print_log_line(FILE *out, const json_t *line, int64_t wall_ns)
 	fprintf(out, "%s\n", text);
 }
 
-static const char *
-last_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
-/* The newest event of the story about `path` of one of these kinds. */
-static const json_t *
-newest(const json_t *story, const char *path, const char *const *kinds)
-{
-	for (size_t i = json_array_size(story); i-- > 0;) {
-		const json_t *e = json_array_get(story, i);
-
-		if (strcmp(ctl_str(e, "path", ""), path) != 0)
-			continue;
-		for (size_t k = 0; kinds[k] != NULL; k++)
-			if (strcmp(ctl_str(e, "kind", ""), kinds[k]) == 0)
-				return e;
-	}
-	return NULL;
-}
-
-static const json_t *
-by_seq(const json_t *story, int64_t seq)
-{
-	for (size_t i = 0; i < json_array_size(story); i++) {
-		const json_t *e = json_array_get(story, i);
-
-		if (seq > 0 && ctl_int(e, "seq", 0) == seq)
-			return e;
-	}
-	return NULL;
-}
-
-/* What there is to say of a child that is not running. */
+/*
+ * What happened, in words: some kinds say it all in their text, to others the
+ * text only adds ("starting" "pid 42").
+ */
 static void
-headline_down(
-    struct buf *b, const char *name, const char *word, const json_t *node)
+cell_story(struct table *t, const json_t *event)
 {
-	char ago[TEXT_MAX];
-	const char *last = ctl_str(node, "last_exit", NULL);
-	int64_t since = ctl_int(node, "last_exit_ago_ns", -1);
+	static const char *const bare[] = { "starting", "ready", "stopping",
+		"signal", "added", "removed" };
+	const char *kind = ctl_str(event, "kind", "-");
+	const char *text = ctl_str(event, "text", "");
+	bool say_kind = text[0] == '\0';
 
-	if (strcmp(ctl_str(node, "desired", "up"), "down") == 0)
-		buf_printf(
-		    b, "%s is %s because an operator stopped it", name, word);
-	else
-		buf_printf(b, "%s is %s", name, word);
-	if (last != NULL)
-		buf_printf(b, "; it ended with %s", last);
-	if (last != NULL && since >= 0)
-		buf_printf(
-		    b, " %s ago", text_duration(since, ago, sizeof(ago)));
-}
-
-static void
-headline(struct buf *b, const char *path, const json_t *story,
-    const json_t *node, mono_t now)
-{
-	static const char *const starts[] = { "starting", "started", "ready",
-		NULL };
-	const char *name = last_name(path);
-	const char *word = node != NULL ? print_state_word(node) : "-";
-	const json_t *start = newest(story, path, starts);
-	const json_t *cause =
-	    start != NULL ? by_seq(story, ctl_int(start, "cause", 0)) : NULL;
-	char ago[TEXT_MAX];
-
-	if (node != NULL &&
-	    (strcmp(word, "stopped") == 0 || strcmp(word, "failed") == 0 ||
-		strcmp(word, "waiting") == 0 || strcmp(word, "disabled") == 0 ||
-		strcmp(word, "ended") == 0)) {
-		headline_down(b, name, word, node);
-		return;
-	}
-	if (cause != NULL) {
-		bool own = strcmp(ctl_str(cause, "path", ""), path) == 0;
-
-		buf_printf(b, "%s restarted %s ago, %sthrough its own failure",
-		    name,
-		    text_duration(now.ns - ctl_int(cause, "mono_ns", now.ns),
-			ago, sizeof(ago)),
-		    own ? "" : "not ");
-		return;
-	}
-	if (node == NULL) {
-		buf_printf(b, "%s: its state is unknown", name);
-		return;
-	}
-	buf_printf(b, "%s has been %s for %s", name, word,
-	    text_duration(ctl_int(node, "since_ns", 0), ago, sizeof(ago)));
-	if (ctl_int(node, "restarts", 0) > 0)
-		buf_printf(b, "; restarted %" PRId64 " times",
-		    ctl_int(node, "restarts", 0));
-	else
-		buf_puts(b, "; nothing has gone wrong");
+	for (size_t i = 0; i < ARRAY_LEN(bare); i++)
+		say_kind = say_kind || strcmp(kind, bare[i]) == 0;
+	table_cellf(t, COLOR_NONE, "%s%s%s", say_kind ? kind : "",
+	    say_kind && text[0] != '\0' ? ", " : "", text);
 }
 
 /* Ages stand right-aligned, so the table is given padded cells. */
@@ -175,29 +94,23 @@ print_story(FILE *out, const json_t *story, mono_t now)
 		    text_age(ns, age, sizeof(age)));
 		table_cell(
 		    t, COLOR_NONE, text_short_path(ctl_str(e, "path", "-")));
-		table_cell(t, COLOR_NONE, ctl_str(e, "text", "-"));
+		cell_story(t, e);
 	}
 	return table_print(t, out, false);
 }
 
 int
-print_why(FILE *out, const json_t *why, const json_t *node, mono_t now)
+print_why(FILE *out, const json_t *why, mono_t now)
 {
 	const json_t *story = json_object_get(why, "story");
 	const json_t *output = json_object_get(why, "last_output");
-	const char *said = ctl_str(why, "headline", "");
-	cleanup_(buf_fini) struct buf head = { 0 };
-	cleanup_(freep) char *safe = NULL;
+	cleanup_(freep) char *head =
+	    text_escape(ctl_str(why, "headline", ctl_str(why, "path", "-")));
 	int r;
 
-	if (said[0] != '\0')
-		buf_puts(&head, said);
-	else
-		headline(&head, ctl_str(why, "path", "-"), story, node, now);
-	safe = text_escape(buf_str(&head));
-	if (head.failed || safe == NULL)
+	if (head == NULL)
 		return -ENOMEM;
-	fprintf(out, "%s\n", safe);
+	fprintf(out, "%s\n", head);
 	r = print_story(out, story, now);
 	if (r < 0)
 		return r;

@@ -22,11 +22,10 @@ void print_lost(FILE *out, int64_t n, const char *what);
 void print_log_line(FILE *out, const json_t *line, int64_t wall_ns);
 
 /*
- * `why`: a headline (supd's, or one made of what is known), the story with its
- * ages, the last output.  `why` is the result of that method, `node` the
- * child's node or NULL, now the instant on supd's own monotonic clock.
+ * `why`: the headline, the story with its ages, the last output.  `why` is the
+ * result of that method, now the instant on supd's own monotonic clock.
+ * Returns 0 or -ENOMEM.
  */
-must_check int print_why(
-    FILE *out, const json_t *why, const json_t *node, mono_t now);
+must_check int print_why(FILE *out, const json_t *why, mono_t now);
 
 #endif /* CTL_PRINT_EVENTS_H */

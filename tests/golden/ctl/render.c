@@ -53,8 +53,7 @@ main(int argc, char **argv)
 	else if (strcmp(how, "lines") == 0)
 		each(data, now_ns, print_log_line);
 	else if (strcmp(how, "why") == 0)
-		r = print_why(stdout, data, json_object_get(rec, "node"),
-		    (mono_t){ now_ns });
+		r = print_why(stdout, data, (mono_t){ now_ns });
 	else
 		errx(2, "%s: cannot print \"%s\"", argv[1], how);
 	json_decref(rec);

@@ -101,7 +101,7 @@ memory_init(struct keeper *k)
 	k->worker = calloc(k->n + 1, sizeof(*k->worker));
 	k->known_n = PID_MAX;
 	k->known = calloc(k->known_n / 64, sizeof(*k->known));
-	k->frame = calloc(1, WIRE_FRAME_MAX);
+	k->frame = spawn_frame_new();
 	if (k->worker == NULL || k->known == NULL || k->frame == NULL)
 		return -ENOMEM;
 	return helpers_init(k);
@@ -200,7 +200,7 @@ keeper_fini(struct keeper *k)
 	spawner_fini(&k->spawner);
 	free(k->worker);
 	free(k->known);
-	free(k->frame);
+	spawn_frame_free(k->frame);
 }
 
 int

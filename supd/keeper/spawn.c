@@ -39,6 +39,19 @@ map(size_t len, int kind)
 	return p != MAP_FAILED ? p : NULL;
 }
 
+struct wire_hdr *
+spawn_frame_new(void)
+{
+	return map(WIRE_FRAME_MAX, MAP_PRIVATE);
+}
+
+void
+spawn_frame_free(struct wire_hdr *f)
+{
+	if (f != NULL)
+		munmap(f, WIRE_FRAME_MAX);
+}
+
 static int
 place_init(struct spawner *sp, struct spawn_place *p, unsigned index)
 {
@@ -51,7 +64,7 @@ place_init(struct spawner *sp, struct spawn_place *p, unsigned index)
 	p->nofile = sp->nofile;
 	p->stack = map(STACK_BYTES, MAP_PRIVATE);
 	p->vec = map(VEC_MAX * sizeof(*p->vec), MAP_PRIVATE);
-	p->frame = map(WIRE_FRAME_MAX, MAP_PRIVATE);
+	p->frame = spawn_frame_new();
 	if (p->stack == NULL || p->vec == NULL || p->frame == NULL)
 		return -ENOMEM;
 	if (mprotect(p->stack, GUARD_BYTES, PROT_NONE) < 0)
@@ -215,8 +228,7 @@ spawner_fini(struct spawner *sp)
 			munmap(p->stack, STACK_BYTES);
 		if (p->vec != NULL)
 			munmap(p->vec, VEC_MAX * sizeof(*p->vec));
-		if (p->frame != NULL)
-			munmap(p->frame, WIRE_FRAME_MAX);
+		spawn_frame_free(p->frame);
 	}
 }
 

@@ -97,6 +97,13 @@ must_check int spawner_init(
     struct spawner *sp, enum spawn_method first, const struct rlimit *nofile);
 void spawner_fini(struct spawner *sp);
 
+/*
+ * Memory for one frame.  A place's frame may be exchanged for another that
+ * came from here, so that what has been received need not be copied.
+ */
+struct wire_hdr *spawn_frame_new(void);
+void spawn_frame_free(struct wire_hdr *f);
+
 /* A place without a child, or NULL. */
 struct spawn_place *spawner_idle(struct spawner *sp);
 

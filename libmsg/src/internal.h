@@ -160,6 +160,9 @@ unsigned transport_count(void);
 
 /* --- nnfix.c --- */
 
+/* Put it into effect, before the first nanomsg socket is opened. */
+void nnfix_init(void);
+
 /* Are nanomsg's calls coming through the shim?  True after a bind if so. */
 bool nnfix_active(void);
 

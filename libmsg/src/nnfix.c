@@ -72,11 +72,11 @@ find_text(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
-__attribute__((constructor)) static void
+void
 nnfix_init(void)
 {
 	/* For the test that shows the loss, and to tell whose bug one is. */
-	if (getenv("MSG_NNFIX_OFF") == NULL)
+	if (getenv("MSG_NNFIX_OFF") == NULL && text_end == 0)
 		dl_iterate_phdr(find_text, NULL);
 }
 

@@ -22,7 +22,6 @@
  */
 #include "internal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/reqrep.h>
@@ -34,11 +33,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* nanomsg has 512 sockets a process and aborts when it runs out of others. */
-#define ROUTES_BUDGET                                                          \
-	400 /* from here on the least recently used are closed                 \
-	     */
-#define ROUTES_MAX    500
+/* nanomsg has 512 sockets a process. */
+#define ROUTES_BUDGET 400 /* beyond, the least recently used are closed */
+#define ROUTES_MORE   100 /* how many more while those cannot be closed */
 #define EVICT_AT_ONCE 16
 #define BARRIER_AGAIN (1000 * NS_PER_MS)
 
@@ -69,7 +66,7 @@ static struct {
 	int rep; /* -1: none */
 	int rep_fd;
 	TAILQ_HEAD(routes_head, route) routes;
-	unsigned n_routes;
+	unsigned n_routes, budget;
 	msg_pid dead[DEAD_MAX];
 	unsigned n_dead;
 } t = { .rep = -1, .rep_fd = -1, .routes = TAILQ_HEAD_INITIALIZER(t.routes) };
@@ -121,6 +118,16 @@ endpoint_path(const char *endpoint)
 	return path;
 }
 
+/* MSG_ROUTES lowers the budget, for tests and for workers short of fds. */
+static void
+set_budget(void)
+{
+	const char *text = getenv("MSG_ROUTES");
+	long n = text != NULL ? strtol(text, NULL, 10) : 0;
+
+	t.budget = n > 0 && n < ROUTES_BUDGET ? (unsigned)n : ROUTES_BUDGET;
+}
+
 int
 transport_open(const char *endpoint)
 {
@@ -134,6 +141,8 @@ transport_open(const char *endpoint)
 		    "supd named a mailbox at \"%s\", which is "
 		    "no ipc:// path that fits",
 		    endpoint);
+	nnfix_init();
+	set_budget();
 	r = sock_open(NN_REP, &t.rep);
 	if (r != 0)
 		return fail(
@@ -321,10 +330,12 @@ route_lost(const struct route *r)
 {
 	if (nn_get_statistic(r->sock, NN_STAT_CURRENT_CONNECTIONS) != 0)
 		return false;
-	if (nn_get_statistic(r->sock, NN_STAT_ESTABLISHED_CONNECTIONS) > 0)
-		return true;
-	/* EAGAIN, a full backlog, is a connect error as well: look closer. */
-	return nn_get_statistic(r->sock, NN_STAT_CONNECT_ERRORS) > 0 &&
+	/*
+	 * Nothing is wrong with a connection that is still being made.  And a
+	 * full backlog is a connect error as well, so look closer.
+	 */
+	return (nn_get_statistic(r->sock, NN_STAT_CONNECT_ERRORS) > 0 ||
+		   nn_get_statistic(r->sock, NN_STAT_BROKEN_CONNECTIONS) > 0) &&
 	       nobody_listens(r->endpoint);
 }
 
@@ -412,9 +423,9 @@ make_room(void)
 {
 	int64_t deadline = clock_deadline(5000);
 
-	while (t.n_routes >= ROUTES_BUDGET) {
+	while (t.n_routes >= t.budget) {
 		evict();
-		if (t.n_routes < ROUTES_MAX)
+		if (t.n_routes < t.budget + ROUTES_MORE)
 			return 0;
 		if (clock_now() >= deadline)
 			return fail(-EMFILE,

@@ -118,6 +118,15 @@ bus_start(int (*work)(void))
 	return ++n_workers;
 }
 
+const char *
+bus_endpoint(int slot)
+{
+	static char text[PROTO_ENDPOINT_MAX];
+
+	endpoint(slot, text);
+	return text;
+}
+
 pid_t
 bus_os_pid(int slot)
 {

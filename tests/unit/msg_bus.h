@@ -43,6 +43,9 @@ int bus_teardown(void **state);
  */
 int bus_start(int (*work)(void));
 
+/* Where its mailbox is.  Borrowed until the next call. */
+const char *bus_endpoint(int slot);
+
 /* Pid of a worker's process. */
 pid_t bus_os_pid(int slot);
 

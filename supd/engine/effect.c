@@ -104,9 +104,12 @@ effect_emit(void *ctx, const struct effect *eff)
 		record_done(sh, &eff->reason);
 		keep_for_later(sh, eff);
 		break;
+	case EFF_REPLY:
+		request_note(sh, eff);
+		keep_for_later(sh, eff);
+		break;
 	case EFF_SPAWN:
 	case EFF_SIGNAL:
-	case EFF_REPLY:
 	case EFF_FREED:
 		keep_for_later(sh, eff);
 		break;
@@ -210,8 +213,8 @@ send_signal(struct shell *sh, const struct effect *eff)
 	if (nd->sent_inc != eff->inc)
 		return;
 	if (nd->n_signals++ > 0)
-		record_signal(sh, eff->node, eff->sig,
-		    "it has not ended since the signal before");
+		record_signal(
+		    sh, eff->node, eff->sig, "because it has not stopped yet");
 	run_send(sh, &sh->keeper, WIRE_SIGNAL, 0, &m, NULL, 0);
 }
 

@@ -111,6 +111,17 @@ shutdown_words(const struct shell *sh, node_t n, const struct reason *r,
 	return true;
 }
 
+/* "not ready within 60s (tcp 127.0.0.1:8080)" */
+static void
+timeout_words(const struct conf_worker *w, char *buf, size_t len)
+{
+	char limit[TEXT_DURATION_LEN], what[256];
+
+	snprintf(buf, len, "not ready within %s (%s)",
+	    text_duration(w->spec.start_timeout_ns, limit, sizeof(limit)),
+	    text_awaited(w, what, sizeof(what)));
+}
+
 const char *
 text_reason(const struct shell *sh, node_t n, const struct reason *r, char *buf,
     size_t len)
@@ -123,6 +134,8 @@ text_reason(const struct shell *sh, node_t n, const struct reason *r, char *buf,
 		else
 			text_spawn_error(
 			    worker_of(sh, n), r->step, r->code, buf, len);
+	} else if (r->kind == REASON_TIMEOUT && worker_of(sh, n) != NULL) {
+		timeout_words(worker_of(sh, n), buf, len);
 	} else if (r->kind == REASON_CHILD && engine_has(sh->core, r->child)) {
 		snprintf(buf, len, "%s failed to start",
 		    engine_name(sh->core, r->child));

@@ -231,6 +231,7 @@ check_conf(const char *path)
 int
 main(int argc, char **argv)
 {
+	char *argv0_end = argv[0] + strlen(argv[0]);
 	struct options o = { 0 };
 	int r;
 
@@ -249,6 +250,10 @@ main(int argc, char **argv)
 		/* Not "exe", as /proc/self/exe would have it. */
 		prctl(PR_SET_NAME, "supd");
 		setproctitle("%s", o.role);
+		/* libbsd leaves a dot there, which ps would show. */
+		if (*argv0_end == '.' &&
+		    strlen(argv[0]) < (size_t)(argv0_end - argv[0]))
+			*argv0_end = '\0';
 		log_init(o.role, o.args.verbose);
 		return roles[i].run(&o.args);
 	}

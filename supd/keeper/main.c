@@ -83,7 +83,10 @@ keeper_main(const struct role_args *args)
 		return EX_CANTCREAT;
 	r = keeper_init(&k, &opt);
 	if (r < 0) {
-		log_warnx("cannot start: %s", strerror(-r));
+		log_warnx("cannot start: %s",
+		    r == -ENOSYS
+			? "pidfd_open and waitid(P_PIDFD) are needed, Linux 5.4"
+			: strerror(-r));
 		return EX_OSERR;
 	}
 	r = rundir_lock(args, &pidfile);

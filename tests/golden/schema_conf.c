@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/* Print the schema as the manual must have it: SECTION KEY [DEFAULT]. */
+#include "conf/schema.h"
+
+#include <stdio.h>
+
+int
+main(void)
+{
+	static const char *const sections[] = {
+		[IN_SUPERVISOR] = "SUPERVISOR",
+		[IN_WORKER] = "WORKER",
+		[IN_LOG] = "LOG",
+	};
+	size_t i;
+
+	for (i = 0; i < schema_n_keys; i++) {
+		const struct key *k = &schema_keys[i];
+
+		printf("%s %s%s%s\n",
+		    k->type == T_LATER ? "NOT" : sections[k->where], k->name,
+		    k->def == NULL ? "" : " ", k->def == NULL ? "" : k->def);
+	}
+	return 0;
+}

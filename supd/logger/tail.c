@@ -174,6 +174,25 @@ tell_piece(struct tail *t, unsigned i, tail_line_fn emit, void *ctx)
 	assert(t->file[i].at <= t->file[i].end);
 }
 
+/*
+ * The file has grown while it was told: who follows it wants these lines too,
+ * or there would be a gap.  A flood is not run after for ever.
+ */
+static bool
+tail_chase(struct tail *t)
+{
+	struct stat st;
+
+	if (t->n_files == 0 || t->n_chased == TAIL_CHASES_MAX ||
+	    fstat(t->file[0].fd, &st) < 0 || st.st_size <= t->file[0].end)
+		return false;
+	t->n_chased++;
+	t->file[0].end = st.st_size;
+	/* The line that had not ended is in the file by now. */
+	free(take_ptr(t->held));
+	return true;
+}
+
 bool
 tail_step(struct tail *t, tail_line_fn emit, void *ctx)
 {
@@ -181,8 +200,11 @@ tail_step(struct tail *t, tail_line_fn emit, void *ctx)
 		if (t->file[i].at >= t->file[i].end)
 			continue;
 		tell_piece(t, i, emit, ctx);
+		t->told = true;
 		return true;
 	}
+	if (t->told && tail_chase(t))
+		return true;
 	if (t->held != NULL) {
 		emit(ctx, t->held, t->held_len, t->held_ns);
 		free(take_ptr(t->held));

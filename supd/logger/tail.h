@@ -9,12 +9,13 @@
  * where they begin, then forwards, a piece at a time, so that a slow reader
  * costs no memory and a long answer does not stop the drain.
  *
- * The files are held open from the beginning and read up to the size they had
- * then: neither rotation nor later lines change the answer.
+ * The files are held open from the beginning, so that rotation does not change
+ * the answer.  It includes what was written while it was told, with a bound.
  */
 
-#define TAIL_LINES_MAX 100000
-#define TAIL_FILES_MAX 16
+#define TAIL_LINES_MAX  100000
+#define TAIL_FILES_MAX  16
+#define TAIL_CHASES_MAX 16
 
 struct tail {
 	struct {
@@ -22,6 +23,8 @@ struct tail {
 		int64_t at, end; /* still to be told */
 	} file[TAIL_FILES_MAX];
 	unsigned n_files; /* file[0] is the newest: told last */
+	unsigned n_chased;
+	bool told; /* something has been */
 	bool prefix, time;
 	char *name;
 	char *held; /* the line that had not ended, told after all others */

@@ -960,6 +960,8 @@ a_long_tail_waits_for_its_reader(void **state)
 		snprintf(text, sizeof(text), "line %d", i);
 		assert_next_line(w, TAG, text);
 	}
+	/* And nobody who follows from here has missed that line. */
+	assert_next_line(w, TAG, "beyond");
 	assert_end(w, TAG);
 	close(fd);
 }

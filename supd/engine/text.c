@@ -101,7 +101,12 @@ shutdown_words(const struct shell *sh, node_t n, const struct reason *r,
     char *buf, size_t len)
 {
 	node_t parent = engine_parent(sh->core, n);
+	char name[24];
 
+	if (r->why == WHY_NONE && r->code > 0) { /* D4: nobody here sent it */
+		strlcpy(buf, signal_name(r->code, name, sizeof(name)), len);
+		return true;
+	}
 	if (r->why != WHY_GROUP && r->why != WHY_ROLLBACK)
 		return false;
 	if (parent == NODE_NONE)

@@ -98,7 +98,7 @@ static void
 client_check_done(struct client *c)
 {
 	if (c->eof && c->n_requests == 0 && client_out_len(c) == 0 &&
-	    !client_has_line(c))
+	    !c->paused && !client_has_line(c))
 		client_close(c);
 }
 
@@ -211,6 +211,18 @@ client_lines(struct client *c)
 	event_active(&c->read, EV_READ, 0);
 }
 
+/* After the end of input, what has no newline is a line too. */
+static void
+client_last_line(struct client *c)
+{
+	size_t len = evbuffer_get_length(c->in);
+
+	if (len == 0 || c->skipping || client_has_line(c) || client_busy(c))
+		return;
+	client_line(c, (char *)evbuffer_pullup(c->in, -1), len);
+	evbuffer_drain(c->in, len);
+}
+
 /* Has it closed both ways, so that nobody will read an answer? */
 static bool
 client_is_gone(const struct client *c)
@@ -241,6 +253,7 @@ client_readable(evutil_socket_t fd, short what, void *arg)
 	client_lines(c);
 	if (!c->eof || c->closing)
 		return;
+	client_last_line(c);
 	if (client_is_gone(c) && !client_has_line(c))
 		client_close(c);
 	else {

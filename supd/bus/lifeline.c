@@ -43,12 +43,23 @@ lifeline_new(struct bus *b, struct peer *p, uint64_t inc, int32_t os_pid,
 	return l;
 }
 
+static void
+drop_out(struct lifeline *l)
+{
+	struct lifeline_out *o;
+
+	while ((o = TAILQ_FIRST(&l->out)) != NULL) {
+		TAILQ_REMOVE(&l->out, o, entry);
+		free(o);
+	}
+	l->out_bytes = 0;
+	l->out_relayed = 0;
+}
+
 /* The worker sees EOF; the struct stays until its DEAD. */
 static void
 lifeline_close(struct lifeline *l)
 {
-	struct lifeline_out *o;
-
 	if (l->started) {
 		event_del(&l->read);
 		event_del(&l->write);
@@ -58,12 +69,7 @@ lifeline_close(struct lifeline *l)
 	l->fd = -EBADF;
 	closep(&l->notify_fd);
 	l->notify_fd = -EBADF;
-	while ((o = TAILQ_FIRST(&l->out)) != NULL) {
-		TAILQ_REMOVE(&l->out, o, entry);
-		free(o);
-	}
-	l->out_bytes = 0;
-	l->out_relayed = 0;
+	drop_out(l);
 }
 
 void
@@ -107,6 +113,15 @@ out_write(struct lifeline *l, struct iovec *iov, size_t n)
 	return r < 0 ? -errno : 0;
 }
 
+/* It cannot be told anything more, but what it said may still be unread. */
+static void
+lifeline_deafen(struct lifeline *l)
+{
+	l->deaf = true;
+	event_del(&l->write);
+	drop_out(l);
+}
+
 static void
 lifeline_writable(evutil_socket_t fd, short what, void *arg)
 {
@@ -124,7 +139,7 @@ lifeline_writable(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		if (e < 0) {
-			lifeline_close(l);
+			lifeline_deafen(l);
 			return;
 		}
 		TAILQ_REMOVE(&l->out, o, entry);
@@ -173,7 +188,7 @@ out_put(struct lifeline *l, const struct proto_frame *frame, const void *body,
 		if (e == 0)
 			return true;
 		if (e != -EAGAIN) {
-			lifeline_close(l);
+			lifeline_deafen(l);
 			return true; /* it has gone: nobody to miss it */
 		}
 	}
@@ -188,7 +203,7 @@ out_put(struct lifeline *l, const struct proto_frame *frame, const void *body,
 static bool
 can_send(const struct lifeline *l)
 {
-	return l != NULL && l->fd >= 0 && l->started && l->joined;
+	return l != NULL && l->fd >= 0 && l->started && l->joined && !l->deaf;
 }
 
 void
@@ -443,10 +458,12 @@ read_one(struct lifeline *l)
 	char *buf = l->bus->frame;
 	ssize_t n;
 
+	/* ECONNRESET says once that it closed without reading all; what it
+	 * wrote before comes after that (net/unix/af_unix.c). */
 	do {
 		n = recv(
 		    l->fd, buf, PROTO_LIFELINE_MAX, MSG_DONTWAIT | MSG_TRUNC);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0 && errno == EAGAIN)
 		return false;
 	if (n <= 0) {

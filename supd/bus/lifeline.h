@@ -43,6 +43,7 @@ struct lifeline {
 	int32_t os_pid;
 	bool joined;
 	bool started;
+	bool deaf;       /* it has closed its end; its last words may be left */
 	bool complained; /* its malformed frames were reported */
 	uint32_t n_bad;
 	uint32_t n_refused; /* relayed frames that found no room */

@@ -163,7 +163,9 @@ names_like(struct bus *b, const char *text, char *out, size_t len)
 		const char *last = p != NULL ? strrchr(p->path, '/') : NULL;
 		int k;
 
-		if (last == NULL || !peer_joined(p) || !is_like(text, last + 1))
+		if (last == NULL || !peer_joined(p) ||
+		    !is_like(text, last + 1) ||
+		    (p->name != NULL && is_like(text, p->name->text)))
 			continue;
 		k = snprintf(
 		    out + at, len - at, "%s%s", n != 0 ? ", " : "", p->path);

@@ -29,7 +29,7 @@ bool
 peer_joined(const struct peer *p)
 {
 	return p->live && p->line != NULL && p->line->fd >= 0 &&
-	       p->line->joined;
+	       p->line->joined && !p->line->deaf;
 }
 
 struct peer *

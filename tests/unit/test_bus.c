@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -380,6 +381,44 @@ the_last_words_come_before_down(void **state)
 	close(a);
 }
 
+static void
+the_last_words_of_one_who_did_not_listen_are_heard(void **state)
+{
+	struct rig *r = *state;
+	int a = rig_worker(r, 1, 1, "root/a");
+	int b = rig_worker(r, 2, 1, "root/b");
+
+	ll_text(a, PROTO_MONITOR, 1, "b");
+	ll_quiet(a);
+	assert_return_code(kill(r->pid, SIGSTOP), errno);
+	/* Its answer will not be read, and cannot be sent. */
+	ll_text(b, PROTO_UNREGISTER, 9, "none");
+	ll_send(b, PROTO_DATA, PROTO_PID(1, 1), 7, 0, "x", 1);
+	close(b);
+	rig_dead(r, 2, 1, "normal");
+	assert_return_code(kill(r->pid, SIGCONT), errno);
+	assert_int_equal(ll_expect(a, PROTO_DATA, NULL).ref, 7);
+	expect_down(a, 1, PROTO_PID(2, 1), "normal");
+	close(a);
+}
+
+static void
+unread_news_do_not_cost_the_last_words(void **state)
+{
+	struct rig *r = *state;
+	int a = rig_worker(r, 1, 1, "root/a");
+	int b = rig_worker(r, 2, 1, "root/b");
+
+	ll_text(b, PROTO_UNREGISTER, 9, "none");
+	rig_expect_nothing(r, &r->engine);
+	assert_return_code(kill(r->pid, SIGSTOP), errno);
+	ll_send(b, PROTO_DATA, PROTO_PID(1, 1), 7, 0, "x", 1);
+	close(b); /* with an unread RESULT: the bus gets ECONNRESET first */
+	assert_return_code(kill(r->pid, SIGCONT), errno);
+	assert_int_equal(ll_expect(a, PROTO_DATA, NULL).ref, 7);
+	close(a);
+}
+
 /* ---- relayed messages ------------------------------------------------------
  */
 
@@ -582,6 +621,8 @@ static const struct CMUnitTest tests[] = {
 	T(who_has_resolved_hears_gone),
 	T(a_declared_reason_counts_only_after_an_exit),
 	T(the_last_words_come_before_down),
+	T(the_last_words_of_one_who_did_not_listen_are_heard),
+	T(unread_news_do_not_cost_the_last_words),
 	T(a_relayed_message_tells_its_true_sender),
 	T(a_call_to_nobody_is_answered_noproc),
 	T(a_flood_at_one_who_sleeps_is_refused_and_harms_nobody),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -204,6 +205,72 @@ a_line_beyond_the_limit_is_skipped(void **state)
 	assert_int_equal(ctl_code(ctl_recv(fd)), -32700);
 	assert_int_equal(code_of(fd, REQ(1, "ping", "{}")), 0);
 	close(fd);
+}
+
+static void
+the_last_line_needs_no_newline(void **state)
+{
+	struct rig *r = *state;
+	int fd = ctl_open(r);
+	static const char line[] = REQ(1, "ping", "{}");
+
+	assert_int_equal(send(fd, line, sizeof(line) - 1, 0), sizeof(line) - 1);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_int_equal(ctl_code(ctl_recv(fd)), 0);
+	close(fd);
+}
+
+static void
+noise_on_the_control_socket_harms_nobody(void **state)
+{
+	static const char *const parts[] = { "{", "}", "[", "]", ":", ",",
+		"\"jsonrpc\":\"2.0\"", "\"method\":", "\"names\"", "\"logs\"",
+		"\"params\":", "\"path\":", "\"a\"", "\"id\":", "1", "null",
+		"-1e999", "\"\\u0000\"", "\xff",
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"call\","
+		"\"params\":{\"name\":\"a\",\"payload\":",
+		"\n" };
+	struct rig *r = *state;
+	char line[1024], sink[4096];
+
+	srandom(3);
+	for (int i = 0; i < 100; i++) {
+		int fd = ctl_open(r);
+
+		for (int k = 0; k < 30; k++) {
+			line[0] = '\0';
+			for (int n = (int)(random() % 12); n >= 0; n--)
+				strcat(line,
+				    parts[(size_t)random() %
+					  (sizeof(parts) / sizeof(parts[0]))]);
+			ctl_send(fd, line);
+			while (recv(fd, sink, sizeof(sink), MSG_DONTWAIT) > 0)
+				continue;
+		}
+		close(fd);
+	}
+	rig_expect_nothing(r, &r->engine);
+}
+
+static void
+without_fds_accept_waits_and_goes_on(void **state)
+{
+	struct rig *r = *state;
+	struct rlimit old, low;
+	int a = ctl_open(r), b;
+
+	assert_int_equal(code_of(a, REQ(1, "ping", "{}")), 0);
+	assert_return_code(prlimit(r->pid, RLIMIT_NOFILE, NULL, &old), errno);
+	low = old;
+	low.rlim_cur = 4;
+	assert_return_code(prlimit(r->pid, RLIMIT_NOFILE, &low, NULL), errno);
+	b = ctl_open(r);
+	ctl_send(b, REQ(2, "ping", "{}"));
+	assert_int_equal(code_of(a, REQ(3, "ping", "{}")), 0);
+	assert_return_code(prlimit(r->pid, RLIMIT_NOFILE, &old, NULL), errno);
+	assert_int_equal(ctl_code(ctl_recv(b)), 0);
+	close(a);
+	close(b);
 }
 
 /* ---- requests to the engine ------------------------------------------------
@@ -449,7 +516,10 @@ static const struct CMUnitTest tests[] = {
 	T(lines_come_in_pieces_and_in_heaps),
 	T(five_hundred_requests_in_one_write_are_all_answered),
 	T(a_notification_is_not_answered),
-	T(a_line_beyond_the_limit_is_skipped), T(params_become_a_request),
+	T(a_line_beyond_the_limit_is_skipped),
+	T(the_last_line_needs_no_newline),
+	T(noise_on_the_control_socket_harms_nobody),
+	T(without_fds_accept_waits_and_goes_on), T(params_become_a_request),
 	T(answers_find_their_request_in_any_order),
 	T(a_failure_brings_the_nodes_as_they_are),
 	T(a_client_that_goes_cancels_its_requests),

@@ -63,8 +63,12 @@ struct waiting {
 	char down[128]; /* the callee has ended: why; "" it has not */
 };
 
-/* Refs of the standing monitors of routes, which the user does not see. */
-#define REF_ROUTE (UINT64_C(1) << 63)
+/* A worker that was called: supd tells of its end, the user does not see. */
+struct callee {
+	TAILQ_ENTRY(callee) entry;
+	msg_pid pid;
+};
+#define REF_CALLEE (UINT64_C(1) << 63) /* marks the refs of those monitors */
 
 struct mailbox {
 	bool open;
@@ -76,12 +80,13 @@ struct mailbox {
 	uint64_t next_ref;
 	struct items queue;
 	TAILQ_HEAD(, monitor) monitors;
+	TAILQ_HEAD(, callee) callees; /* most recently called first */
 	struct waiting waiting;
 	struct msg_stats stats;
 };
 extern struct mailbox mailbox;
 
-/* -EPIPE, -ENOTCONN: may the user's call go on? */
+/* May the user's call go on?  0, -ENOTCONN, -ECHILD. */
 must_check int mailbox_check(void);
 
 /* A new ref, unique in this process. */
@@ -152,9 +157,6 @@ must_check int transport_send(const struct proto_frame *h, const void *body,
 
 /* supd says that `pid` has ended: take in what it left, forget the route. */
 void transport_gone(msg_pid pid);
-
-/* Does the route to `pid` have its standing monitor?  Sets it; once false. */
-bool transport_monitor(msg_pid pid);
 
 unsigned transport_count(void);
 

@@ -37,6 +37,9 @@ mailbox_check(void)
 	fail(0, "%s", "");
 	if (!mailbox.open)
 		return fail(-ENOTCONN, "msg_open() has not been called");
+	/* It has no nanomsg thread either, and would wait for ever. */
+	if (mailbox.owner != getpid())
+		return fail(-ECHILD, "a forked child has no mailbox");
 	return 0;
 }
 
@@ -110,6 +113,20 @@ mailbox_deliver(const struct proto_frame *h, const void *body, size_t len)
 	}
 }
 
+static void
+forget_callee(msg_pid pid)
+{
+	struct callee *c;
+
+	TAILQ_FOREACH (c, &mailbox.callees, entry) {
+		if (c->pid != pid)
+			continue;
+		TAILQ_REMOVE(&mailbox.callees, c, entry);
+		free(c);
+		return;
+	}
+}
+
 /* A monitor has fired.  What the dead left behind goes into the queue first. */
 static void
 down(const struct proto_frame *h, const void *body, size_t len)
@@ -119,7 +136,8 @@ down(const struct proto_frame *h, const void *body, size_t len)
 
 	if (h->from != 0)
 		transport_gone(h->from);
-	if (h->ref & REF_ROUTE) {
+	if (h->ref & REF_CALLEE) {
+		forget_callee(h->from);
 		if (w->pid != 0 && w->pid == h->from && w->down[0] == '\0')
 			snprintf(w->down, sizeof(w->down), "%.*s", (int)len,
 			    len > 0 ? (const char *)body : "");
@@ -265,6 +283,7 @@ msg_open(void)
 	mailbox = (struct mailbox){ .lifeline = fd, .owner = getpid() };
 	TAILQ_INIT(&mailbox.queue);
 	TAILQ_INIT(&mailbox.monitors);
+	TAILQ_INIT(&mailbox.callees);
 	r = mailbox_ask(&h, &join, sizeof(join), &it);
 	if (r == 0)
 		r = welcome(it);
@@ -299,5 +318,7 @@ msg_close(void)
 		TAILQ_REMOVE(&mailbox.monitors, m, entry);
 		free(m);
 	}
+	while (!TAILQ_EMPTY(&mailbox.callees))
+		forget_callee(TAILQ_FIRST(&mailbox.callees)->pid);
 	return r;
 }

@@ -289,8 +289,8 @@ give(struct item *it, struct msg *ret_msg)
 }
 
 /*
- * Before the first call on a route: a standing monitor, so that the callee's
- * end is known.  Later calls to it cost supd nothing.
+ * Before the first call to a worker: a standing monitor, so that its end is
+ * known.  Later calls to it cost supd nothing.
  */
 static int
 standing_monitor(msg_pid pid)
@@ -298,10 +298,23 @@ standing_monitor(msg_pid pid)
 	struct proto_frame h = { .type = PROTO_MONITOR,
 		.to = pid,
 		.from = mailbox.self,
-		.ref = mailbox_ref() | REF_ROUTE };
+		.ref = mailbox_ref() | REF_CALLEE };
+	struct callee *c;
 
-	if (transport_monitor(pid))
+	TAILQ_FOREACH (c, &mailbox.callees, entry) {
+		if (c->pid == pid)
+			break;
+	}
+	if (c != NULL) {
+		TAILQ_REMOVE(&mailbox.callees, c, entry);
+		TAILQ_INSERT_HEAD(&mailbox.callees, c, entry);
 		return 0;
+	}
+	c = malloc(sizeof(*c));
+	if (c == NULL)
+		return fail(-ENOMEM, "no memory for a call");
+	c->pid = pid;
+	TAILQ_INSERT_HEAD(&mailbox.callees, c, entry);
 	return lifeline_send(&h, NULL, 0);
 }
 

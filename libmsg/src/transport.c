@@ -55,7 +55,6 @@ struct route {
 	int snd_fd, rcv_fd;
 	uint32_t seq;
 	bool greeted;
-	bool monitored;
 	uint64_t barrier; /* ref of the BARRIER sent, 0 none */
 	int64_t barrier_at_ns;
 	bool passed; /* the BARRIER was acknowledged: nothing is under way */
@@ -281,17 +280,6 @@ transport_find(msg_pid pid)
 		return r;
 	}
 	return NULL;
-}
-
-bool
-transport_monitor(msg_pid pid)
-{
-	struct route *r = transport_find(pid);
-	bool was = r != NULL && r->monitored;
-
-	if (r != NULL)
-		r->monitored = true;
-	return was;
 }
 
 static void
@@ -570,6 +558,9 @@ transport_gone(msg_pid pid)
 
 	if (is_dead(pid))
 		return;
+	r = transport_find(pid);
+	if (r != NULL)
+		route_close(r);
 	for (;;) {
 		while (transport_drain(UINT32_MAX) > 0)
 			;
@@ -581,9 +572,6 @@ transport_gone(msg_pid pid)
 		(void)poll(&p, 1, 1);
 	}
 	t.dead[t.n_dead++ % DEAD_MAX] = pid;
-	r = transport_find(pid);
-	if (r != NULL)
-		route_close(r);
 }
 
 /*

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -319,6 +320,32 @@ receive_polls_waits_and_takes_from_oneself(void **state)
 	assert_true(bus_succeeded(bus_start(times_out)));
 }
 
+static int
+forks(void)
+{
+	struct msg m;
+	int status;
+	pid_t pid;
+
+	check(msg_open() == 0);
+	pid = fork();
+	check(pid != -1);
+	if (pid == 0) {
+		check(msg_receive(&m, -1) == -ECHILD);
+		exit(0); /* closes nothing of the parent's */
+	}
+	check(waitpid(pid, &status, 0) == pid && status == 0);
+	check(msg_register("parent") == 0);
+	return 0;
+}
+
+static void
+a_forked_child_has_no_mailbox_and_harms_none(void **state)
+{
+	(void)state;
+	assert_true(bus_succeeded(bus_start(forks)));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, bus_setup, bus_teardown)
 
 int
@@ -334,6 +361,7 @@ main(void)
 		T(a_monitor_of_nobody_fires_at_once),
 		T(hostile_frames_are_dropped_and_counted),
 		T(the_end_of_supd_shows_after_the_last_message),
+		T(a_forked_child_has_no_mailbox_and_harms_none),
 		T(receive_polls_waits_and_takes_from_oneself),
 	};
 

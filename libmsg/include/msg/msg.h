@@ -24,7 +24,7 @@
  * Functions return 0 or a positive answer, or a negative errno value which
  * msg_strerror() explains.  There is one mailbox in a process, and all
  * functions are to be called from one thread.  A child made by fork(2) has no
- * mailbox; it may only exec or _exit.
+ * mailbox (-ECHILD).
  */
 
 #ifdef __cplusplus

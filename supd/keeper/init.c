@@ -107,27 +107,42 @@ memory_init(struct keeper *k)
 	return helpers_init(k);
 }
 
+static void
+loop_signals(sigset_t *ret_set)
+{
+	sigemptyset(ret_set);
+	sigaddset(ret_set, SIGTERM);
+	sigaddset(ret_set, SIGINT);
+	sigaddset(ret_set, SIGHUP);
+	sigaddset(ret_set, SIGCHLD);
+}
+
 /*
  * Signals come by fd.  An inherited "ignore SIGCHLD" would make the kernel
  * reap our children and lose their statuses.
  */
 static int
-signals_init(struct keeper *k)
+signals_block(void)
 {
 	struct sigaction ign = { .sa_handler = SIG_IGN };
 	struct sigaction chld = { .sa_handler = SIG_DFL,
 		.sa_flags = SA_NOCLDSTOP };
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCHLD);
+	loop_signals(&set);
 	if (sigaction(SIGPIPE, &ign, NULL) < 0 ||
 	    sigaction(SIGCHLD, &chld, NULL) < 0 ||
 	    sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
+	return 0;
+}
+
+static int
+signals_open(struct keeper *k)
+{
+	sigset_t set;
+
+	loop_signals(&set);
 	k->sigfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (k->sigfd < 0)
 		return -errno;
@@ -161,14 +176,18 @@ keeper_init(struct keeper *k, const struct keeper_options *opt)
 		k->role[i].gone = true;
 		link_init(&k->role[i].link, -EBADF, 0);
 	}
-	/* First of all, so that every other fd is above the low ones. */
+	/* Before the spawner notes what its children must not inherit. */
+	r = signals_block();
+	if (r < 0)
+		return r;
+	/* Before any other fd, so that those are above the low ones. */
 	r = spawner_init(&k->spawner, opt->method, &opt->nofile);
 	if (r < 0)
 		return r;
 	k->epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (k->epfd < 0)
 		return -errno;
-	r = signals_init(k);
+	r = signals_open(k);
 	if (r == 0)
 		r = open_log_dir(k, opt->run_dir);
 	if (r == 0)

@@ -74,9 +74,9 @@ EOF
 @test "grandchildren that ignore SIGTERM do not outlive the group" {
 	one "[mole, fork-grandchildren, '3', $T/pids]" 'restart: transient' || true
 	wait_node w state stopped
-	for p in $(cat "$T/pids"); do
+	while read -r p; do
 		wait_until "$PATIENCE" gone "$p"
-	done
+	done <"$T/pids"
 }
 
 @test "kill_mode process leaves the rest of the group alone" {

@@ -51,8 +51,8 @@ load story
 	wait_until "$PATIENCE" log_has root/ping DOWN
 	assert_kept_pid ping
 	# It goes on with the new incarnation.
-	lines=$(wc -l <"$LOGS/root/ping.log")
-	wait_until "$PATIENCE" more_lines_than "$lines"
+	had=$(wc -l <"$LOGS/root/ping.log")
+	wait_until "$PATIENCE" more_lines_than "$had"
 }
 
 more_lines_than() {

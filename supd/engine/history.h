@@ -45,7 +45,7 @@ struct hist_event {
 	enum hist_kind kind;
 	struct reason reason; /* of an end or a start error */
 	const char *path;
-	const char *text; /* in the operator's words, without the path */
+	const char *text; /* what the kind does not say yet, for people */
 };
 
 struct history {

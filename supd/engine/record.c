@@ -56,12 +56,12 @@ record_spawned(struct shell *sh, node_t n)
 	char what[256], text[WIRE_TEXT_MAX];
 
 	if (w->ready == READY_MODE_EXEC && w->spec.start_grace_ns <= 0)
-		snprintf(text, sizeof(text), "started, pid %d", nd->pid);
+		snprintf(text, sizeof(text), "pid %d", nd->pid);
 	else
-		snprintf(text, sizeof(text), "started, pid %d, waiting for %s",
-		    nd->pid, text_awaited(w, what, sizeof(what)));
+		snprintf(text, sizeof(text), "pid %d, waiting for %s", nd->pid,
+		    text_awaited(w, what, sizeof(what)));
 	add(sh, n, HIST_STARTING, &eff, text);
-	log_info("%s: %s", text_short(nd->path), text);
+	log_info("%s: started, %s", text_short(nd->path), text);
 }
 
 static void
@@ -70,11 +70,11 @@ worker_ready(struct shell *sh, node_t n, const struct effect *eff)
 	const struct node *nd = &sh->nodes[n];
 	char took[TEXT_DURATION_LEN], text[WIRE_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "ready, pid %d, after %s", nd->pid,
+	snprintf(text, sizeof(text), "pid %d, after %s", nd->pid,
 	    text_duration(sh->now.ns - nd->spawned_at.ns, took, sizeof(took)));
 	add(sh, n, HIST_READY, eff, text);
 	if (nd->conf->worker.ready != READY_MODE_EXEC)
-		log_info("%s: %s", text_short(nd->path), text);
+		log_info("%s: ready, %s", text_short(nd->path), text);
 }
 
 static bool
@@ -156,7 +156,7 @@ stopping(struct shell *sh, node_t n, const struct effect *eff)
 	const struct node *nd = &sh->nodes[n];
 	/* The reason in `eff` is still that of the end before this one. */
 	struct effect plain = { .seq = eff->seq, .cause = eff->cause };
-	char name[24], text[WIRE_TEXT_MAX] = "stopping its children";
+	char name[24], text[WIRE_TEXT_MAX] = "";
 
 	if (!nd->conf->is_sup)
 		snprintf(text, sizeof(text), "%s, pid %d",
@@ -176,12 +176,11 @@ record_state(struct shell *sh, const struct effect *eff)
 	switch (eff->to) {
 	case CHILD_STARTING:
 		if (is_sup)
-			add(sh, n, HIST_STARTING, eff, "starting its children");
+			add(sh, n, HIST_STARTING, eff, "");
 		break;
 	case CHILD_READY:
 		if (is_sup)
-			add(sh, n, HIST_READY, eff,
-			    "all its children are started");
+			add(sh, n, HIST_READY, eff, "");
 		else
 			worker_ready(sh, n, eff);
 		break;
@@ -406,13 +405,13 @@ record_signal(struct shell *sh, node_t n, int sig, const char *text)
 void
 record_added(struct shell *sh, node_t n)
 {
-	add(sh, n, HIST_ADDED, NULL, "added by an operator");
+	add(sh, n, HIST_ADDED, NULL, "by an operator");
 }
 
 void
 record_removed(struct shell *sh, node_t n)
 {
-	add(sh, n, HIST_REMOVED, NULL, "forgotten");
+	add(sh, n, HIST_REMOVED, NULL, "");
 }
 
 void

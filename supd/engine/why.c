@@ -155,9 +155,10 @@ headline_other(const struct history *h, const struct why_subject *s,
 		    t, text_short(first->path), first->text);
 	else
 		buf_printf(out,
-		    "%s %s %s ago, not through its own failure: %s failed",
-		    name, is_running(s) ? "restarted" : "was stopped", t,
-		    text_short(first->path));
+		    "%s %s %s ago, not through its own failure: %s %s", name,
+		    is_running(s) ? "restarted" : "was stopped", t,
+		    text_short(first->path),
+		    is_own_failure(first) ? "failed" : "ended");
 }
 
 /* ---- its own end -----------------------------------------------------------

@@ -34,7 +34,9 @@ each_node(struct ctl *c, const char *path, const json_t *nodes, void *ctx)
 {
 	json_t *all = ctx;
 
-	(void)path;
+	/* A temporary child is forgotten when it is stopped. */
+	if (json_array_size(nodes) == 0)
+		ctl_say(c, "%s: gone", path);
 	for (size_t i = 0; i < json_array_size(nodes); i++) {
 		json_t *node = json_array_get(nodes, i);
 
@@ -203,7 +205,14 @@ act_add(struct ctl *c, int argc, char **argv)
 		json_decref(params);
 		return code;
 	}
-	return act(c, "add", 1, argv, params, each_node);
+	code = act(c, "add", 1, argv, params, each_node);
+	if (code == CTL_CONFIG &&
+	    (c->literal || argc != 2 || !is_spec(argv[1])))
+		ctl_errx(c,
+		    "words are for a simple_one_for_one supervisor; for %s "
+		    "describe the child: '{worker: NAME, command: [...]}'",
+		    argv[0]);
+	return code;
 }
 
 int

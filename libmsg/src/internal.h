@@ -63,11 +63,12 @@ struct waiting {
 	char down[128]; /* the callee has ended: why; "" it has not */
 };
 
-/* A worker that was called: supd tells of its end, the user does not see. */
+/* A worker to remember until supd tells of its end. */
 struct callee {
 	TAILQ_ENTRY(callee) entry;
 	msg_pid pid;
 };
+TAILQ_HEAD(callees, callee);
 #define REF_CALLEE (UINT64_C(1) << 63) /* marks the refs of those monitors */
 
 struct mailbox {
@@ -80,7 +81,8 @@ struct mailbox {
 	uint64_t next_ref;
 	struct items queue;
 	TAILQ_HEAD(, monitor) monitors;
-	TAILQ_HEAD(, callee) callees; /* most recently called first */
+	struct callees callees; /* called, and so monitored: DOWN will come */
+	struct callees relayed; /* of another user: by the lifeline; GONE */
 	struct waiting waiting;
 	struct msg_stats stats;
 };
@@ -97,6 +99,11 @@ uint64_t mailbox_ref(void);
  * Frames that are not for us are counted and dropped.
  */
 void mailbox_deliver(const struct proto_frame *h, const void *body, size_t len);
+
+/* Remember a pid, most recent first; is it remembered?; forget it. */
+must_check int callee_add(struct callees *l, msg_pid pid);
+bool callee_known(struct callees *l, msg_pid pid);
+void callee_forget(struct callees *l, msg_pid pid);
 
 /* Take in a frame from supd itself. */
 void mailbox_control(const struct proto_frame *h, const void *body, size_t len);

@@ -113,17 +113,50 @@ mailbox_deliver(const struct proto_frame *h, const void *body, size_t len)
 	}
 }
 
-static void
-forget_callee(msg_pid pid)
+static struct callee *
+callee_find(struct callees *l, msg_pid pid)
 {
 	struct callee *c;
 
-	TAILQ_FOREACH (c, &mailbox.callees, entry) {
-		if (c->pid != pid)
-			continue;
-		TAILQ_REMOVE(&mailbox.callees, c, entry);
+	TAILQ_FOREACH (c, l, entry) {
+		if (c->pid == pid)
+			break;
+	}
+	return c;
+}
+
+int
+callee_add(struct callees *l, msg_pid pid)
+{
+	struct callee *c = malloc(sizeof(*c));
+
+	if (c == NULL)
+		return fail(-ENOMEM, "no memory for one more worker");
+	c->pid = pid;
+	TAILQ_INSERT_HEAD(l, c, entry);
+	return 0;
+}
+
+bool
+callee_known(struct callees *l, msg_pid pid)
+{
+	struct callee *c = callee_find(l, pid);
+
+	if (c == NULL)
+		return false;
+	TAILQ_REMOVE(l, c, entry);
+	TAILQ_INSERT_HEAD(l, c, entry);
+	return true;
+}
+
+void
+callee_forget(struct callees *l, msg_pid pid)
+{
+	struct callee *c = callee_find(l, pid);
+
+	if (c != NULL) {
+		TAILQ_REMOVE(l, c, entry);
 		free(c);
-		return;
 	}
 }
 
@@ -137,7 +170,7 @@ down(const struct proto_frame *h, const void *body, size_t len)
 	if (h->from != 0)
 		transport_gone(h->from);
 	if (h->ref & REF_CALLEE) {
-		forget_callee(h->from);
+		callee_forget(&mailbox.callees, h->from);
 		if (w->pid != 0 && w->pid == h->from && w->down[0] == '\0')
 			snprintf(w->down, sizeof(w->down), "%.*s", (int)len,
 			    len > 0 ? (const char *)body : "");
@@ -169,6 +202,7 @@ mailbox_control(const struct proto_frame *h, const void *body, size_t len)
 		down(h, body, text);
 		break;
 	case PROTO_GONE:
+		callee_forget(&mailbox.relayed, h->from);
 		transport_gone(h->from);
 		break;
 	case PROTO_EXIT:
@@ -284,6 +318,7 @@ msg_open(void)
 	TAILQ_INIT(&mailbox.queue);
 	TAILQ_INIT(&mailbox.monitors);
 	TAILQ_INIT(&mailbox.callees);
+	TAILQ_INIT(&mailbox.relayed);
 	r = mailbox_ask(&h, &join, sizeof(join), &it);
 	if (r == 0)
 		r = welcome(it);
@@ -319,6 +354,10 @@ msg_close(void)
 		free(m);
 	}
 	while (!TAILQ_EMPTY(&mailbox.callees))
-		forget_callee(TAILQ_FIRST(&mailbox.callees)->pid);
+		callee_forget(
+		    &mailbox.callees, TAILQ_FIRST(&mailbox.callees)->pid);
+	while (!TAILQ_EMPTY(&mailbox.relayed))
+		callee_forget(
+		    &mailbox.relayed, TAILQ_FIRST(&mailbox.relayed)->pid);
 	return r;
 }

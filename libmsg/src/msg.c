@@ -139,19 +139,24 @@ msg_whereis(const char *name, msg_pid *ret_pid)
 
 /* --- sending --- */
 
+enum way { ROUTED, RELAYED };
+
 /*
- * Make sure that there is a route to `pid`; `where` if the caller has asked
- * already.  0; -ESRCH when it has ended; -errno.
+ * Make sure that there is a way to `pid`; `where` if the caller has asked
+ * already.  ROUTED; RELAYED, by supd, as it runs as another user; -ESRCH when
+ * it has ended; -errno.
  */
 static int
-route_to(msg_pid pid, const struct proto_resolved *where)
+way_to(msg_pid pid, const struct proto_resolved *where)
 {
 	struct proto_resolved asked;
 	struct route *route = transport_find(pid);
 	int r;
 
 	if (route != NULL)
-		return 0;
+		return ROUTED;
+	if (callee_known(&mailbox.relayed, pid))
+		return RELAYED;
 	if (where == NULL) {
 		r = resolve(pid, NULL, &asked);
 		if (r != 0)
@@ -160,6 +165,10 @@ route_to(msg_pid pid, const struct proto_resolved *where)
 	}
 	if (where->pid != pid)
 		return fail(-ESRCH, PID_FMT " has ended", PID_ARG(pid));
+	if (where->error == EACCES) {
+		r = callee_add(&mailbox.relayed, pid);
+		return r != 0 ? r : RELAYED;
+	}
 	if (where->error != 0)
 		return fail(where->error > 0 ? -where->error : -EPROTO,
 		    PID_FMT " cannot be reached from here: %s", PID_ARG(pid),
@@ -173,6 +182,13 @@ route_to(msg_pid pid, const struct proto_resolved *where)
 }
 
 static int
+too_long(size_t len, size_t max)
+{
+	return fail(-EMSGSIZE, "a body of %zu bytes is too long: %zu at most",
+	    len, max);
+}
+
+static int
 send_frame(struct proto_frame *h, enum msg_content content,
     const struct proto_resolved *where, const void *body, size_t len,
     int64_t deadline_ns)
@@ -182,25 +198,23 @@ send_frame(struct proto_frame *h, enum msg_content content,
 	h->from = mailbox.self;
 	h->flags =
 	    (uint16_t)(h->flags | ((unsigned)content & PROTO_CONTENT_MASK));
-	if (len > (IS_GUEST(h->to) ? MSG_GUEST_BODY_MAX : MSG_BODY_MAX))
-		return fail(-EMSGSIZE,
-		    "a body of %zu bytes is too long: %zu "
-		    "at most",
-		    len, IS_GUEST(h->to) ? MSG_GUEST_BODY_MAX : MSG_BODY_MAX);
-	if (IS_GUEST(h->to)) {
-		r = lifeline_send(h, body, len);
-		mailbox.stats.sent += r == 0;
-		return r;
-	}
+	if (len > MSG_BODY_MAX)
+		return too_long(len, MSG_BODY_MAX);
 	/* To oneself there is no way but the queue, and it is the shortest. */
 	if (h->to == mailbox.self) {
 		mailbox_deliver(h, body, len);
 		mailbox.stats.sent++;
 		return 0;
 	}
-	r = route_to(h->to, where);
-	if (r == 0)
-		r = transport_send(h, body, len, deadline_ns);
+	r = IS_GUEST(h->to) ? RELAYED : way_to(h->to, where);
+	if (r == ROUTED)
+		return transport_send(h, body, len, deadline_ns);
+	if (r != RELAYED)
+		return r;
+	if (len > MSG_GUEST_BODY_MAX)
+		return too_long(len, MSG_GUEST_BODY_MAX);
+	r = lifeline_send(h, body, len);
+	mailbox.stats.sent += r == 0;
 	return r;
 }
 
@@ -299,23 +313,12 @@ standing_monitor(msg_pid pid)
 		.to = pid,
 		.from = mailbox.self,
 		.ref = mailbox_ref() | REF_CALLEE };
-	struct callee *c;
+	int r;
 
-	TAILQ_FOREACH (c, &mailbox.callees, entry) {
-		if (c->pid == pid)
-			break;
-	}
-	if (c != NULL) {
-		TAILQ_REMOVE(&mailbox.callees, c, entry);
-		TAILQ_INSERT_HEAD(&mailbox.callees, c, entry);
+	if (callee_known(&mailbox.callees, pid))
 		return 0;
-	}
-	c = malloc(sizeof(*c));
-	if (c == NULL)
-		return fail(-ENOMEM, "no memory for a call");
-	c->pid = pid;
-	TAILQ_INSERT_HEAD(&mailbox.callees, c, entry);
-	return lifeline_send(&h, NULL, 0);
+	r = callee_add(&mailbox.callees, pid);
+	return r != 0 ? r : lifeline_send(&h, NULL, 0);
 }
 
 /* Wait for the reply; one that is there at the deadline counts (G-2). */
@@ -363,8 +366,8 @@ call(msg_pid to, const struct proto_resolved *where, enum msg_content content,
 		return fail(-EDEADLK, "a worker cannot call itself");
 	if (IS_GUEST(to) || to == 0)
 		return fail(-ESRCH, PID_FMT " takes no calls", PID_ARG(to));
-	r = route_to(to, where);
-	if (r == 0)
+	r = way_to(to, where);
+	if (r >= 0)
 		r = standing_monitor(to);
 	if (r != 0)
 		return r;

@@ -19,7 +19,7 @@
 static struct worker {
 	pid_t os_pid;
 	int fd; /* our end of its lifeline, -1 */
-	bool joined, ready, ended;
+	bool joined, ready, ended, separate;
 	int status;
 	bool knows[BUS_WORKERS_MAX + 1]; /* it has resolved this slot */
 } workers[BUS_WORKERS_MAX + 1];
@@ -116,6 +116,12 @@ bus_start(int (*work)(void))
 	close(pair[1]);
 	w->fd = pair[0];
 	return ++n_workers;
+}
+
+void
+bus_separate(int slot)
+{
+	workers[slot].separate = true;
 }
 
 const char *
@@ -238,7 +244,9 @@ on_resolve(int slot, const struct proto_frame *h, const char *name)
 
 	if (who != 0) {
 		r.pid = BUS_PID(who);
-		if (workers[who].joined)
+		if (workers[who].separate != workers[slot].separate)
+			r.error = EACCES;
+		else if (workers[who].joined)
 			endpoint(who, r.endpoint);
 		workers[slot].knows[who] = true;
 	}
@@ -303,8 +311,13 @@ on_frame(int slot, const struct proto_frame *h, const void *body, size_t len)
 	case PROTO_DEMONITOR:
 		on_demonitor(slot, h);
 		break;
+	case PROTO_CALL:
 	case PROTO_REPLY:
 	case PROTO_DATA:
+		if (h->to != BUS_GUEST) {
+			bus_send((int)PROTO_PID_SLOT(h->to), h, body, len);
+			break;
+		}
 		reply.come = true;
 		reply.h = *h;
 		memcpy(reply.text, text, len + 1);

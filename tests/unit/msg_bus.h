@@ -43,6 +43,9 @@ int bus_teardown(void **state);
  */
 int bus_start(int (*work)(void));
 
+/* It runs as another user: what others send it is relayed, and its answers. */
+void bus_separate(int slot);
+
 /* Where its mailbox is.  Borrowed until the next call. */
 const char *bus_endpoint(int slot);
 

@@ -436,6 +436,41 @@ a_message_may_have_a_mebibyte_and_no_more(void **state)
 	assert_true(bus_succeeded(a));
 }
 
+static int
+calls_another_user(void)
+{
+	static char big[MSG_GUEST_BODY_MAX + 1];
+	struct msg_stats st;
+	struct msg m;
+	int r;
+
+	begin(NULL);
+	for (int i = 0; i < 10; i++) {
+		check(msg_call_name("server", MSG_BYTES, "hi", 2, -1, &m) == 0);
+		check(m.len == 2 && m.from == BUS_PID(1));
+		msg_free(&m);
+	}
+	msg_stats(&st);
+	check(st.routes == 0);
+	check(msg_send(BUS_PID(1), MSG_BYTES, big, sizeof(big)) == -EMSGSIZE);
+	r = msg_call(BUS_PID(1), MSG_BYTES, "die", 3, -1, &m);
+	check(r == -ECONNRESET);
+	check(msg_call(BUS_PID(1), MSG_BYTES, "hi", 2, -1, &m) == -ESRCH);
+	return 0;
+}
+
+static void
+between_users_messages_are_relayed(void **state)
+{
+	int a = bus_start(server), b;
+
+	(void)state;
+	bus_separate(a);
+	assert_true(bus_until_ready(a));
+	b = bus_start(calls_another_user);
+	assert_true(bus_succeeded(b));
+}
+
 #define CLIENTS 24
 #define ROUNDS  40
 
@@ -565,6 +600,7 @@ main(void)
 		T(down_comes_after_every_message),
 		T(nothing_comes_after_the_down_of_one_that_was_killed),
 		T(a_message_may_have_a_mebibyte_and_no_more),
+		T(between_users_messages_are_relayed),
 		T(closing_routes_for_others_keeps_the_order),
 		T(hostile_messages_are_dropped_and_counted),
 	};

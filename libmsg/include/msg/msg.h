@@ -48,7 +48,10 @@ enum msg_kind {
 	MSG_EXIT,     /* an exit signal; the body is its reason */
 };
 
-/* Longest body between workers, and to or from supctl. */
+/*
+ * Longest body between workers, and the longest that supd relays: to or from
+ * supctl, and between workers that run as different users.
+ */
 #define MSG_BODY_MAX       ((size_t)1024 * 1024 - 40)
 #define MSG_GUEST_BODY_MAX ((size_t)64 * 1024 - 40)
 /* Longest name. */
@@ -121,8 +124,8 @@ int msg_whereis(const char *name, msg_pid *ret_pid);
  *
  * Never fails for want of room.  When the receiver's pipe is full it waits,
  * and takes in meanwhile what others send to us, so two workers may flood each
- * other.  -EMSGSIZE: longer than MSG_BODY_MAX.  -EACCES: the other worker runs
- * as another user.  -EPIPE: supd has gone.
+ * other.  -EMSGSIZE: longer than MSG_BODY_MAX, or MSG_GUEST_BODY_MAX to a
+ * worker of another user, for whom supd relays.  -EPIPE: supd has gone.
  */
 int msg_send(
     msg_pid to, enum msg_content content, const void *body, size_t len);

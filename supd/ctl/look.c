@@ -257,7 +257,6 @@ int
 look_ping(struct ctl *c, int argc, char **argv)
 {
 	json_t *result = NULL;
-	char buf[TEXT_MAX];
 	mono_t begin = clock_mono();
 	int code;
 
@@ -267,9 +266,9 @@ look_ping(struct ctl *c, int argc, char **argv)
 	if (code == CTL_OK && c->json)
 		ctl_print_json(c, result);
 	else if (code == CTL_OK)
-		ctl_say(c, "supd %s is up, pid %" PRId64 ", answered in %s",
+		ctl_say(c, "supd %s is up, pid %" PRId64 ", answered in %.1fms",
 		    ctl_str(result, "version", "?"), ctl_int(result, "pid", 0),
-		    text_age(clock_mono().ns - begin.ns, buf, sizeof(buf)));
+		    (double)(clock_mono().ns - begin.ns) / NS_PER_MS);
 	json_decref(result);
 	return code;
 }

@@ -6,6 +6,7 @@
  * because answers to requests tell the state that the step has led to.
  */
 #include "base/log.h"
+#include "core/trace.h"
 #include "engine/ready.h"
 #include "engine/record.h"
 #include "engine/request.h"
@@ -88,9 +89,10 @@ void
 effect_emit(void *ctx, const struct effect *eff)
 {
 	struct shell *sh = ctx;
+	char text[TRACE_LEN];
 
 	if (sh->args->verbose)
-		shell_trace_effect(sh, eff, &sh->trace);
+		trace_line(sh, trace_effect(sh->core, eff, text, sizeof(text)));
 	switch (eff->kind) {
 	case EFF_STATE:
 		state_changed(sh, eff);

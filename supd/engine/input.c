@@ -50,6 +50,16 @@ on_execed(struct shell *sh, const struct wire_id *m)
 		ready_start(sh, m->slot, m->inc);
 }
 
+/* An incarnation has ended: its names are to be free before what follows. */
+static void
+send_dead(struct shell *sh, node_t n, uint64_t inc, const char *reason)
+{
+	struct wire_dead dead = { .slot = n, .inc = inc };
+
+	strlcpy(dead.reason, reason, sizeof(dead.reason));
+	run_send(sh, &sh->bus, WIRE_DEAD, 0, &dead, NULL, 0);
+}
+
 static void
 on_spawn_failed(struct shell *sh, const struct wire_failed *m)
 {
@@ -63,27 +73,27 @@ on_spawn_failed(struct shell *sh, const struct wire_failed *m)
 
 	if (!tree_has(sh, m->slot))
 		return;
+	/* The bus has been told of this incarnation by PROC. */
+	send_dead(sh, m->slot, m->inc, spawn_step_name(m->step));
 	run_post(sh, &ev);
 }
 
 /* What DOWN carries; the core names the same end in its own words later. */
 static void
-send_dead(struct shell *sh, const struct wire_exited *m)
+send_end(struct shell *sh, const struct wire_exited *m)
 {
-	struct wire_dead dead = { .slot = m->slot, .inc = m->inc };
 	struct reason r = {
 		.kind = m->is_signal ? REASON_SIGNAL : REASON_EXIT,
 		.code = m->status,
 		.core = m->core != 0,
 	};
-	char text[sizeof(dead.reason)];
+	char text[96];
 
 	if (!m->is_signal && m->status == 0)
-		strlcpy(dead.reason, "normal", sizeof(dead.reason));
+		strlcpy(text, "normal", sizeof(text));
 	else
-		strlcpy(dead.reason, reason_text(&r, text, sizeof(text)),
-		    sizeof(dead.reason));
-	run_send(sh, &sh->bus, WIRE_DEAD, 0, &dead, NULL, 0);
+		reason_text(&r, text, sizeof(text));
+	send_dead(sh, m->slot, m->inc, text);
 }
 
 static void
@@ -99,7 +109,7 @@ on_exited(struct shell *sh, const struct wire_exited *m)
 	};
 
 	/* Before anything that could follow from it: D7. */
-	send_dead(sh, m);
+	send_end(sh, m);
 	if (m->leftover && tree_has(sh, m->slot))
 		log_warnx("%s: some of its process group would not end; going "
 			  "on without them",

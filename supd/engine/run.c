@@ -10,6 +10,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/trace.h"
 #include "engine/main.h"
 #include "engine/request.h"
 #include "engine/tree.h"
@@ -119,20 +120,25 @@ acknowledge(struct shell *sh, const struct event *ev)
 	run_send(sh, &sh->keeper, WIRE_ACK, 0, &id, NULL, 0);
 }
 
+void
+trace_line(const struct shell *sh, const char *text)
+{
+	int64_t ms = sh->now.ns / NS_PER_MS;
+
+	log_debug("%05" PRId64 ".%03" PRId64 " %s", ms / 1000, ms % 1000, text);
+}
+
 /* The one door to the core. */
 static void
 run_event(struct shell *sh, struct event *ev)
 {
 	struct effects todo = { .emit = effect_emit, .ctx = sh };
+	char text[TRACE_LEN];
 
 	ev->now = sh->now;
 	if (sh->args->verbose)
-		shell_trace_event(sh, ev, &sh->trace);
+		trace_line(sh, trace_event(sh->core, ev, text, sizeof(text)));
 	engine_step(sh->core, ev, &todo);
-	if (sh->args->verbose && sh->trace.len > 0) {
-		log_debug("%s", buf_str(&sh->trace));
-		buf_drain(&sh->trace, sh->trace.len);
-	}
 	if (ev->kind == EV_EXITED)
 		acknowledge(sh, ev);
 	effect_finish(sh);
@@ -368,7 +374,6 @@ close_all(struct shell *sh)
 	free(sh->garbage);
 	free(sh->queue);
 	free(sh->after);
-	buf_fini(&sh->trace);
 	peer_close(&sh->keeper);
 	peer_close(&sh->bus);
 	peer_close(&sh->logger);

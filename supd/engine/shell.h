@@ -90,8 +90,7 @@ struct shell {
 	uint32_t after_cap, after_len;
 	struct conf_child **garbage; /* released at the end of the turn */
 	uint32_t garbage_cap, garbage_len;
-	struct buf trace; /* of this step, with -v */
-	bool changed;     /* a state changed since requests were looked at */
+	bool changed; /* a state changed since requests were looked at */
 
 	bool stopping; /* an ordered shutdown has begun */
 	bool done;     /* WIRE_DONE is sent */
@@ -138,10 +137,8 @@ void effect_finish(struct shell *sh);
 /* The preparations of a node have come to an end: send a spawn that waits. */
 void effect_prepared(struct shell *sh, node_t n);
 
-/* Debug text of an event, and of an effect, appended to `out`. */
-void shell_trace_event(
-    const struct shell *sh, const struct event *ev, struct buf *out);
-void shell_trace_effect(
-    const struct shell *sh, const struct effect *eff, struct buf *out);
+/* One line of the trace (-v): what the core took, what came of it. */
+#define TRACE_LEN 768
+void trace_line(const struct shell *sh, const char *text);
 
 #endif /* ENGINE_SHELL_H */

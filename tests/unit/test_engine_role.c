@@ -611,6 +611,8 @@ a_failed_start_says_step_command_and_error(void **state)
 	m.slot = a.slot;
 	m.inc = a.inc;
 	tell(KEEPER, WIRE_SPAWN_FAILED, 0, &m, NULL);
+	/* The bus, which had its PROC, learns that it never was. */
+	expect(BUS, WIRE_DEAD);
 	assert_int_equal(answer(1, NULL, NULL), CTL_FAILED);
 	assert_string_equal(
 	    r.text, "a: exec /bin/a: No such file or directory");

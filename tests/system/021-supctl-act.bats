@@ -128,6 +128,7 @@ load supctl-tree
 	  - {worker: counter, command: [counter], ready: notify}
 	EOF
 	start_supd
+	wait_node counter state ready
 	run_supctl names
 	assert_line --regexp "^counter +counter +<[0-9]+\.1> +$(pid_of counter)$"
 	run_supctl call counter '["increment"]'

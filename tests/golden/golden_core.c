@@ -13,7 +13,7 @@
  *
  *   boot | shutdown | run MS | which SUP
  *   die NAME... | ok NAME... | term NAME... | fatal NAME...   (all at once)
- *   fail NAME N | life NAME MS
+ *   fail NAME N | nofork NAME N | life NAME MS | rate MS
  *   terminate|restart|delete NAME
  *   start SUP WORKER-LINE
  *   @MS COMMAND                   at that time of the next `run`
@@ -44,6 +44,7 @@ struct proc {
 	int64_t start_ms;
 	int64_t life_ms; /* 0: until told */
 	int fail;        /* this many starts will fail; < 0: all */
+	int nofork;      /* this many forks will find no resources */
 };
 
 /* What a supervisor borrows. */
@@ -141,6 +142,14 @@ spawn(node_t n, uint64_t inc)
 	struct proc *p = &m.proc[n];
 
 	p->inc = inc;
+	if (p->nofork > 0) {
+		struct event *ev = push_event(1, EV_SPAWN_FAILED, n);
+
+		ev->code = EAGAIN;
+		p->nofork--;
+		tell("nofork %s", engine_name(m.e, n));
+		return;
+	}
 	if (p->fail != 0) {
 		/* Takes a moment, so that calls can come in between. */
 		struct event *ev = push_event(1, EV_SPAWN_FAILED, n);
@@ -530,6 +539,13 @@ run_command(char *text)
 		node_t n = find(strtok(NULL, " "));
 
 		m.proc[n].fail = atoi(strtok(NULL, " "));
+	} else if (strcmp(w, "nofork") == 0) {
+		node_t n = find(strtok(NULL, " "));
+
+		m.proc[n].nofork = atoi(strtok(NULL, " "));
+	} else if (strcmp(w, "rate") == 0) {
+		engine_set_spawn_interval(
+		    m.e, atoi(strtok(NULL, " ")) * NS_PER_MS);
 	} else if (strcmp(w, "life") == 0) {
 		node_t n = find(strtok(NULL, " "));
 
@@ -587,7 +603,10 @@ is_tree_line(const char *line, bool booted)
 {
 	return !booted && strncmp(line, "boot", 4) != 0 && line[0] != '@' &&
 	       strncmp(line, "timed", 5) != 0 &&
-	       strncmp(line, "fail ", 5) != 0 && strncmp(line, "life ", 5) != 0;
+	       strncmp(line, "fail ", 5) != 0 &&
+	       strncmp(line, "life ", 5) != 0 &&
+	       strncmp(line, "rate ", 5) != 0 &&
+	       strncmp(line, "nofork ", 7) != 0;
 }
 
 static void

@@ -232,7 +232,7 @@ int
 main(int argc, char **argv)
 {
 	char *argv0_end = argv[0] + strlen(argv[0]);
-	struct options o = { 0 };
+	static struct options o; /* its strings live as long as we do */
 	int r;
 
 	setproctitle_init(argc, argv, environ);

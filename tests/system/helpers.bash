@@ -214,17 +214,20 @@ supd_log_has() {
 # left_processes: the pids of what this test started and is still there: with
 # the marker in the environment, or with a file of this test open.
 left_processes() {
-	local pid
-	{
-		env -u SUPD_TEST_ID grep -lzx "SUPD_TEST_ID=$SUPD_TEST_ID" \
-			/proc/[0-9]*/environ
-		env -u SUPD_TEST_ID find /proc/[0-9]*/fd -lname "$T/*"
-	} 2>/dev/null | cut -d/ -f3 | sort -un | while read -r pid; do
-		# Not this shell, and not what has ended since.
-		if [ "$pid" != $$ ] && alive "$pid"; then
-			echo "$pid"
-		fi
-	done
+	local id=$SUPD_TEST_ID
+	(
+		# Else it would find its own tools.
+		unset SUPD_TEST_ID
+		{
+			grep -lzx "SUPD_TEST_ID=$id" /proc/[0-9]*/environ
+			find /proc/[0-9]*/fd -lname "$T/*"
+		} 2>/dev/null | cut -d/ -f3 | sort -un | while read -r pid; do
+			# Not this shell, and not what has ended since.
+			if [ "$pid" != $$ ] && alive "$pid"; then
+				echo "$pid"
+			fi
+		done
+	)
 }
 
 # left_files: sockets and FIFOs in the run directory.

@@ -152,13 +152,26 @@ EOF
 	run_supctl stop flood
 }
 
+# fds NAME: the numbers of the file descriptors that the worker listed.
+fds() {
+	awk '{ printf "%s ", $3 }' "$LOGS/root/$1.log"
+}
+
 @test "a fresh worker has only the file descriptors it was given" {
-	worker '[sh, -c, "mole list-fds; exec mole sleep"]'
+	config <<-'EOF'
+	supervisor: root
+	children:
+	  - {worker: w, command: [sh, -c, "mole list-fds; exec mole sleep"]}
+	  - worker: s6
+	    command: [sh, -c, "mole list-fds; echo >&7; exec mole sleep"]
+	    ready: {notify_fd: 7}
+	EOF
 	start_supd
-	wait_node w state ready
-	wait_until "$PATIENCE" log_has root/w "2"
-	run grep -vE ' (0|1|2|3)\b' "$LOGS/root/w.log"
-	refute_output --regexp ' [4-9][0-9]*\b.*->'
+	wait_node s6 state ready
+	wait_until "$PATIENCE" log_has root/w " 3 socket"
+	assert_equal "$(fds w)" "0 1 2 3 "
+	wait_until "$PATIENCE" log_has root/s6 " 7 pipe"
+	assert_equal "$(fds s6)" "0 1 2 3 7 "
 }
 
 @test "a broken spec given to add changes nothing" {

@@ -56,8 +56,8 @@ serve(int fd)
 		len += (size_t)got;
 		in[len] = '\0';
 	}
-	n = snprintf(body, sizeof(body), "hello from %s instance %s pid %d\n",
-	    env("SUPD_PATH"), env("SUPD_INSTANCE"), (int)getpid());
+	n = snprintf(body, sizeof(body), "hello from %s, pid %d\n",
+	    env("SUPD_PATH"), (int)getpid());
 	if (n >= (int)sizeof(body))
 		n = (int)sizeof(body) - 1;
 	m = snprintf(out, sizeof(out),

@@ -94,17 +94,44 @@ act_remove(struct ctl *c, int argc, char **argv)
 	return act(c, "remove", argc, argv, wait_params(c), each_removed);
 }
 
+/*
+ * The state is that of before the signal, so it says what was done instead.
+ * Whoever has no process is named by the error.
+ */
+static void
+each_killed(struct ctl *c, const char *path, const json_t *nodes, void *ctx)
+{
+	json_t *all = ctx;
+
+	for (size_t i = 0; i < json_array_size(nodes); i++) {
+		json_t *node = json_array_get(nodes, i);
+		const json_t *pid = json_object_get(node, "pid");
+		const char *of =
+		    json_string_value(json_object_get(node, "path"));
+
+		json_array_append(all, node);
+		if (json_is_integer(pid))
+			ctl_say(c,
+			    "%s: SIG%s sent to pid %" JSON_INTEGER_FORMAT,
+			    text_short_path(of != NULL ? of : path),
+			    opts_signal(c->sig), json_integer_value(pid));
+	}
+}
+
 int
 act_kill(struct ctl *c, int argc, char **argv)
 {
-	const char *sig = opts_signal(c->sig != NULL ? c->sig : "TERM");
+	const char *sig;
 
+	if (c->sig == NULL)
+		c->sig = "TERM";
+	sig = opts_signal(c->sig);
 	if (sig == NULL) {
 		ctl_errx(c, "kill -s %s: no such signal", c->sig);
 		return ctl_usage(c);
 	}
 	return act(c, "kill", argc, argv, json_pack("{s:s}", "signal", sig),
-	    each_node);
+	    each_killed);
 }
 
 /* Read all of `fd`; 0 or -errno, -EFBIG beyond SPEC_MAX. */

@@ -38,6 +38,7 @@ load supctl-tree
 	local inc
 	inc=$(inc_of a)
 	run_supctl kill -s USR1 a
+	assert_output --regexp '^a: SIGUSR1 sent to pid [0-9]+$'
 	wait_restarted a "$inc"
 	assert_node a last_exit SIGUSR1
 	run_supctl 2 kill -s NOSUCH a

@@ -48,6 +48,7 @@ keeper_serve(struct keeper *k, const struct role_args *args)
 	cleanup_(closep) int control = -EBADF;
 	int r, code;
 
+	rundir_clean(args);
 	r = rundir_bind(args, &control);
 	if (r < 0)
 		return EX_CANTCREAT;
@@ -58,6 +59,7 @@ keeper_serve(struct keeper *k, const struct role_args *args)
 	control = -EBADF;
 	code = r < 0 ? EX_OSERR : keeper_run(k);
 	roles_end(k);
+	unlink(args->socket);
 	rundir_clean(args);
 	return code;
 }

@@ -179,9 +179,29 @@ close_dir(DIR **d)
 		closedir(*d);
 }
 
+/* <slot>, <slot>.<incarnation>, <uid>: no name of supd's is of another kind. */
+static bool
+is_our_name(const char *name)
+{
+	return name[0] >= '0' && name[0] <= '9' &&
+	       name[strspn(name, "0123456789.")] == '\0';
+}
+
+/* FIFOs and sockets that are called so; what else is there is not supd's. */
+static bool
+is_our_file(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
 /*
- * Empty RUNDIR/`name` of all but directories, and those, too, when they are
- * one level down (m/<uid>).  No link is followed: some belong to workers.
+ * Empty `at`/`name` of supd's FIFOs and sockets, and with `deeper` of its
+ * directories (m/<uid>) that are empty then.  The run directory may be one
+ * that the user has for other things, too.  No link is followed: some of this
+ * belongs to workers.
  */
 static void
 empty_dir(int at, const char *name, bool deeper)
@@ -199,12 +219,14 @@ empty_dir(int at, const char *name, bool deeper)
 		return;
 	}
 	while ((e = readdir(d)) != NULL) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+		if (!is_our_name(e->d_name))
 			continue;
-		if (unlinkat(fd, e->d_name, 0) == 0 || !deeper)
-			continue;
-		empty_dir(fd, e->d_name, false);
-		unlinkat(fd, e->d_name, AT_REMOVEDIR);
+		if (is_our_file(fd, e->d_name)) {
+			unlinkat(fd, e->d_name, 0);
+		} else if (deeper) {
+			empty_dir(fd, e->d_name, false);
+			unlinkat(fd, e->d_name, AT_REMOVEDIR);
+		}
 	}
 }
 
@@ -213,7 +235,6 @@ rundir_clean(const struct role_args *args)
 {
 	cleanup_(closep) int fd = -EBADF;
 
-	unlink(args->socket);
 	fd = open(args->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return;

@@ -26,7 +26,12 @@ must_check int rundir_lock(
 /* Bind control.sock, replacing a stale one: only for who holds the lock. */
 must_check int rundir_bind(const struct role_args *args, int *ret_fd);
 
-/* Remove what supd and its roles made, but not the directories' roots. */
+/*
+ * Remove the FIFOs, sockets and mailbox directories of supd and its workers
+ * below log, notify and m, and nothing else.  Only for who holds the lock: at
+ * the start (a supd that was killed leaves them, and its workers' orphans may
+ * still have them open) and at the end.
+ */
 void rundir_clean(const struct role_args *args);
 
 #endif /* KEEPER_RUNDIR_H */

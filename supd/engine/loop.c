@@ -101,6 +101,12 @@ watch_arm(struct watch *w)
 }
 
 void
+watch_disarm(struct watch *w)
+{
+	event_del(w->ev);
+}
+
+void
 watch_free(struct watch *w)
 {
 	if (w == NULL)

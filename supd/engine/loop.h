@@ -18,7 +18,7 @@ struct loop;
 struct watch; /* one fd, for reading or for writing */
 struct timer; /* fires once when set */
 
-#define WATCH_READ  0x1u /* stays armed */
+#define WATCH_READ  0x1u /* stays armed until watch_disarm() */
 #define WATCH_WRITE 0x2u /* fires once each time it is armed */
 
 /* Returns 0 or -ENOMEM. */
@@ -36,6 +36,7 @@ void loop_stop(struct loop *l);
 struct watch *watch_new(
     struct loop *l, int fd, unsigned what, void (*cb)(void *arg), void *arg);
 must_check int watch_arm(struct watch *w);
+void watch_disarm(struct watch *w);
 void watch_free(struct watch *w);
 
 struct timer *timer_new(struct loop *l, void (*cb)(void *arg), void *arg);

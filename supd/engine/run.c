@@ -26,8 +26,13 @@
 #define EXIT_BROKEN 70 /* EX_SOFTWARE */
 #define EXIT_CONFIG 78 /* EX_CONFIG */
 
-#define LINK_MAX_BYTES (64u << 20)
-#define HISTORY_MAX    8192
+/*
+ * Who has so much to read from us is not read from meanwhile: a few requests
+ * for a large tree could otherwise ask for more than the link may hold.
+ */
+#define LINK_PAUSE_BYTES (1u << 20)
+#define LINK_MAX_BYTES   (64u << 20)
+#define HISTORY_MAX      8192
 /* Frames taken from one link before the others get their turn. */
 #define FRAMES_A_TURN 256
 
@@ -186,6 +191,31 @@ arm_writable(struct shell *sh, struct peer *p)
 	p->flushing = true;
 }
 
+static bool
+is_behind(const struct peer *p)
+{
+	return p->link.queued_bytes > LINK_PAUSE_BYTES;
+}
+
+static void
+arm_readable(struct shell *sh, struct peer *p)
+{
+	if (p->paused == is_behind(p))
+		return;
+	p->paused = !p->paused;
+	if (p->paused)
+		watch_disarm(p->readable);
+	else if (watch_arm(p->readable) < 0)
+		run_broken(sh, p->name, ENOMEM);
+}
+
+static void
+arm_peer(struct shell *sh, struct peer *p)
+{
+	arm_writable(sh, p);
+	arm_readable(sh, p);
+}
+
 void
 run_leave(struct shell *sh)
 {
@@ -200,9 +230,9 @@ run_leave(struct shell *sh)
 	if (sh->broken)
 		return;
 	arm_tick(sh);
-	arm_writable(sh, &sh->keeper);
-	arm_writable(sh, &sh->bus);
-	arm_writable(sh, &sh->logger);
+	arm_peer(sh, &sh->keeper);
+	arm_peer(sh, &sh->bus);
+	arm_peer(sh, &sh->logger);
 }
 
 static void
@@ -225,7 +255,8 @@ on_readable(void *arg)
 	int r = 1;
 
 	run_enter(sh);
-	for (int i = 0; i < FRAMES_A_TURN && r > 0 && !sh->broken; i++) {
+	for (int i = 0; i < FRAMES_A_TURN && !is_behind(p) && !sh->broken;
+	     i++) {
 		r = link_recv(&p->link, sh->frame, &h, NULL, NULL);
 		if (r <= 0)
 			break;

@@ -58,6 +58,7 @@ struct peer {
 	struct link link;
 	struct watch *readable, *writable;
 	bool flushing; /* `writable` is armed */
+	bool paused;   /* not read from until it has read from us */
 	void (*take)(struct shell *sh, const struct wire_hdr *h);
 };
 

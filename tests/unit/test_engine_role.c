@@ -28,7 +28,7 @@
 #include "wire/link.h"
 #include "wire/slots.h"
 
-#define N_SLOTS     64
+#define N_SLOTS     1100
 #define DEADLINE_MS 10000
 
 enum peer { KEEPER, BUS, LOGGER, PEER_N };
@@ -804,6 +804,27 @@ status_show_why_and_events_tell(void **state)
 	assert_int_equal(answer(6, NULL, NULL), CTL_USAGE);
 }
 
+/* The answers are several times what a link may hold. */
+static void
+many_requests_for_a_large_tree_are_all_answered(void **state)
+{
+	enum { REQUESTS = 100 };
+	int rows;
+
+	(void)state;
+	begin("supervisor: root\nchildren:\n  - {worker: a, command: [/bin/a], "
+	      "enabled: false, instances: 1000}\n");
+	expect(KEEPER, WIRE_UP);
+	for (uint64_t tag = 1; tag <= REQUESTS; tag++)
+		ask(tag, OP_STATUS, "", 0, 0, NULL);
+	assert_int_equal(link_flush(&r.link[BUS]), 0);
+	for (uint64_t tag = 1; tag <= REQUESTS; tag++) {
+		assert_int_equal(answer(tag, &rows, NULL), CTL_OK);
+		assert_int_equal(rows, 1001);
+		assert_int_equal(link_flush(&r.link[BUS]), 0);
+	}
+}
+
 static void
 a_sibling_restart_has_one_cause(void **state)
 {
@@ -871,6 +892,7 @@ main(void)
 		T(a_pool_numbers_its_children),
 		T(status_show_why_and_events_tell),
 		T(a_sibling_restart_has_one_cause),
+		T(many_requests_for_a_large_tree_are_all_answered),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -107,9 +107,12 @@ on_exited(struct shell *sh, const struct wire_exited *m)
 		.is_signal = m->is_signal != 0,
 		.core = m->core != 0,
 	};
+	struct wire_id ended = { .slot = m->slot, .inc = m->inc };
 
 	/* Before anything that could follow from it: D7. */
 	send_end(sh, m);
+	if (tree_has(sh, m->slot) && sh->nodes[m->slot].log_open)
+		run_send(sh, &sh->logger, WIRE_LOG_FLUSH, 0, &ended, NULL, 0);
 	if (m->leftover && tree_has(sh, m->slot))
 		log_warnx("%s: some of its process group would not end; going "
 			  "on without them",

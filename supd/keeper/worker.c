@@ -65,22 +65,26 @@ start_fds_close(struct start_fds *f)
 
 /*
  * O_RDWR: the worker is a reader of its own output, so the death of the logger
- * never sends it SIGPIPE; and opening a FIFO so never waits.
+ * never sends it SIGPIPE; and opening a FIFO so never waits.  It belongs to
+ * the worker's user, who may then open /dev/stdout, as many programs do.
  */
 static int
-open_log(struct keeper *k, uint32_t slot, int *ret_fd)
+open_log(struct keeper *k, const struct wire_spawn *want, int *ret_fd)
 {
 	cleanup_(closep) int fd = -EBADF;
 	struct stat st;
 	char name[16];
 
-	snprintf(name, sizeof(name), "%u", slot);
+	snprintf(name, sizeof(name), "%u", want->slot);
 	fd = openat(
 	    k->log_dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISFIFO(st.st_mode))
 		return -EINVAL;
+	if ((want->flags & SPAWN_HAS_USER) != 0 && st.st_uid != want->uid &&
+	    fchown(fd, want->uid, (gid_t)-1) < 0)
+		return -errno;
 	*ret_fd = take_fd(&fd);
 	return 0;
 }
@@ -93,7 +97,7 @@ start_fds_open(struct keeper *k, const struct wire_spawn *want,
 
 	*ret_step = STEP_LOG;
 	if (want->io[1] == SPAWN_IO_LOG || want->io[2] == SPAWN_IO_LOG) {
-		r = open_log(k, want->slot, &f->log);
+		r = open_log(k, want, &f->log);
 		if (r < 0)
 			return r;
 	}

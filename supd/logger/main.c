@@ -84,6 +84,18 @@ slots_reserve(struct logger *lg, uint32_t slot)
 	return 0;
 }
 
+/* The incarnation that wrote has ended: so has its last line. */
+static void
+source_end_line(struct logger *lg, uint32_t slot)
+{
+	struct source *s = source_at(lg, slot);
+
+	if (s == NULL)
+		return;
+	source_drain(s, &lg->now);
+	source_flush(s, &lg->now);
+}
+
 /* Take what has been written so far, and let go. */
 static void
 source_close(struct logger *lg, uint32_t slot)
@@ -92,8 +104,7 @@ source_close(struct logger *lg, uint32_t slot)
 
 	if (s == NULL)
 		return;
-	source_drain(s, &lg->now);
-	source_flush(s, &lg->now);
+	source_end_line(lg, slot);
 	readers_drop_slot(&lg->readers, slot);
 	lg->sources[slot] = NULL;
 	source_free(s);
@@ -131,10 +142,7 @@ source_add(
 	return 0;
 }
 
-/*
- * Opening the same worker again is how a new incarnation says that the last
- * line of the old one has ended; another one's slot is closed first.
- */
+/* The same worker again may have other settings; another one starts anew. */
 static int
 on_log_open(struct logger *lg, struct peer *p, uint64_t tag,
     const struct wire_log_open *m)
@@ -145,8 +153,7 @@ on_log_open(struct logger *lg, struct peer *p, uint64_t tag,
 	int r = 0;
 
 	if (s != NULL && strcmp(s->name, m->path) == 0) {
-		source_drain(s, &lg->now);
-		source_flush(s, &lg->now);
+		source_end_line(lg, m->slot);
 		s->prefix = m->prefix != 0;
 		s->time = m->time != 0;
 		s->file.keep = m->keep;
@@ -203,7 +210,9 @@ on_frame(struct logger *lg, struct peer *p, const struct wire_hdr *h)
 		return on_log_tail(lg, p, h->tag, body);
 	if (h->type == WIRE_LOG_FOLLOW)
 		return on_log_follow(lg, p, h->tag, body);
-	if (h->type == WIRE_LOG_CLOSE)
+	if (h->type == WIRE_LOG_FLUSH)
+		source_end_line(lg, ((const struct wire_id *)body)->slot);
+	else if (h->type == WIRE_LOG_CLOSE)
 		source_close(lg, ((const struct wire_id *)body)->slot);
 	else
 		log_warnx(

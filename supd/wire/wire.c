@@ -74,6 +74,8 @@ static const struct shape shapes[WIRE_TYPE_N] = {
 	[WIRE_CANCEL] = { "cancel", 0, 0, false, { { 0, 0 } } },
 	[WIRE_LOG_OPEN] = { "log_open", sizeof(struct wire_log_open), 0, false,
 	    { TEXT_FIELD(wire_log_open, path) } },
+	[WIRE_LOG_FLUSH] = { "log_flush", sizeof(struct wire_id), 0, false,
+	    { { 0, 0 } } },
 	[WIRE_LOG_CLOSE] = { "log_close", sizeof(struct wire_id), 0, false,
 	    { { 0, 0 } } },
 	[WIRE_LOG_TAIL] = { "log_tail", sizeof(struct wire_log_tail), 0, false,

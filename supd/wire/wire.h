@@ -77,11 +77,12 @@ enum wire_type {
 
 	/* engine -> logger */
 	WIRE_LOG_OPEN,  /* struct wire_log_open: capture this worker */
+	WIRE_LOG_FLUSH, /* struct wire_id: it has ended, and so has its line */
 	WIRE_LOG_CLOSE, /* struct wire_id: stop capturing */
 	/* engine, bus -> logger */
-	WIRE_LOG_TAIL,   /* struct wire_log_tail: the last lines, please */
-	WIRE_LOG_FOLLOW, /* struct wire_log_tail: lines as they come; n 0: stop
-	                  */
+	WIRE_LOG_TAIL, /* struct wire_log_tail: the last lines, please */
+	/* struct wire_log_tail: lines as they come; n 0: stop */
+	WIRE_LOG_FOLLOW,
 	/* logger -> engine */
 	WIRE_LOG_OPENED, /* struct wire_result */
 	/* logger -> engine, bus */

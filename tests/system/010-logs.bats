@@ -223,3 +223,32 @@ two_pids() {
 	# Once, not for every line.
 	assert_equal "$(grep -c "No space left" "$T/supd.log")" 1
 }
+
+# It has written its words and become mole.
+has_spoken() {
+	grep -q mole "/proc/$(pid_of w)/comm"
+}
+
+lines_are() {
+	[ "$(grep -c "$1" "$LOGS/root/w.log")" = "$2" ]
+}
+
+@test "the last words of a killed worker are a line of their own" {
+	config <<-'EOF'
+	supervisor: root
+	intensity: 5
+	period: 60s
+	children:
+	  - {worker: w, command: [sh, -c, "printf unfinished; exec mole sleep"]}
+	EOF
+	start_supd
+	for i in 0 1; do
+		wait_restarted w "$i"
+		wait_until "$PATIENCE" has_spoken
+		kill -KILL "$(pid_of w)"
+	done
+	wait_restarted w 2
+	wait_until "$PATIENCE" has_spoken
+	run_supctl stop w
+	wait_until "$PATIENCE" lines_are ': unfinished$' 3
+}

@@ -131,6 +131,21 @@ role() {
 	grep -q "^SigIgn:	0000000000000000" "/proc/$p/status"
 }
 
+@test "a worker of another user may open /dev/stdout" {
+	[ "$(id -u)" = 0 ] || skip "needs root to switch users"
+	config <<-'EOF'
+	supervisor: root
+	children:
+	  - worker: w
+	    command: [sh, -c, "echo by path >/dev/stdout; exec mole sleep"]
+	    user: nobody
+	EOF
+	chmod 755 "$T"
+	start_supd
+	wait_node w state ready
+	wait_until "$PATIENCE" log_has root/w "by path"
+}
+
 @test "the environment is the documented one" {
 	config <<-'EOF'
 	supervisor: root

@@ -410,6 +410,7 @@ an_exit_is_told_acknowledged_and_then_restarted(void **state)
 	assert_string_equal(dead->reason, "exit 70");
 	again = take_spawn("root/a");
 	assert_int_equal(again.inc, 2);
+	expect(LOGGER, WIRE_LOG_FLUSH);
 	t = expect(LOGGER, WIRE_LOG_TAIL);
 	assert_int_equal(t->slot, a.slot);
 }
@@ -741,6 +742,7 @@ a_child_is_added_and_removed(void **state)
 	assert_int_equal(answer(4, NULL, NULL), CTL_USAGE);
 	ask(5, OP_REMOVE, "b", 0, 0, NULL);
 	obey(b);
+	expect(LOGGER, WIRE_LOG_FLUSH);
 	expect(LOGGER, WIRE_LOG_CLOSE);
 	assert_int_equal(answer(5, NULL, NULL), CTL_OK);
 	ask(6, OP_STATUS, "b", 0, 0, NULL);

@@ -108,6 +108,20 @@ tell_lost(void)
 	return true;
 }
 
+/* What a worker said may be part of it: it shall not drive the terminal. */
+static void
+defuse(char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)line[i];
+		bool c1 = i > 0 && (unsigned char)line[i - 1] == 0xc2 &&
+		          c >= 0x80 && c < 0xa0;
+
+		if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f || c1)
+			line[i] = '?';
+	}
+}
+
 /* One write(2) a line, so that lines of several roles never interleave. */
 static void
 log_line(int prio, const char *fmt, va_list ap, int err)
@@ -119,12 +133,14 @@ log_line(int prio, const char *fmt, va_list ap, int err)
 	n = vsnprintf(line + len, max - len, fmt, ap);
 	if (n > 0)
 		len += (size_t)n < max - len ? (size_t)n : max - len - 1;
+	line[len] = '\0';
 	if (err != 0) {
-		n = snprintf(line + len, max - len, ": %s", strerror(err));
-		if (n > 0)
-			len +=
-			    (size_t)n < max - len ? (size_t)n : max - len - 1;
+		strlcat(line, ": ", max);
+		len = strlcat(line, strerror(err), max);
+		if (len >= max)
+			len = max - 1;
 	}
+	defuse(line, len);
 	line[len++] = '\n';
 	if (!tell_lost() || !sink_write(line, len))
 		log_lost++;

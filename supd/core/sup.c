@@ -426,8 +426,10 @@ stop_why(const struct node *s)
 		return WHY_GROUP;
 	case MODE_ROLLBACK:
 		return WHY_ROLLBACK;
-	case MODE_SHUTDOWN:
-		return s->s.why;
+	case MODE_SHUTDOWN: /* it gave up; its children are only stopped */
+		return s->s.why == WHY_GAVE_UP || s->s.why == WHY_AUTO_SHUTDOWN
+		           ? WHY_GROUP
+		           : s->s.why;
 	case MODE_DOWN:
 	case MODE_BOOT:
 	case MODE_IDLE:

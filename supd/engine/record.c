@@ -430,4 +430,5 @@ record_last_line(
 		sh->nodes[slot].last_line = strdup(line);
 	}
 	history_amend(&sh->history, seq, more);
+	log_warnx("%s: %s", text_short(ev->path), more + 2);
 }

@@ -76,6 +76,25 @@ EOF
 	supd_log_has "gave up"
 }
 
+@test "who is stopped because its parent gave up did not give up itself" {
+	config <<-'EOF'
+	supervisor: root
+	intensity: 0
+	children:
+	  - supervisor: calm
+	    children:
+	      - {worker: quiet, command: [mole, sleep]}
+	  - worker: bad
+	    command: [sh, -c, 'sleep 0.2; printf "\033[2Jno luck\n"; exit 3']
+	EOF
+	launch_supd
+	wait_supd
+	assert_equal "$SUPD_RC" 70
+	supd_log_has "calm: stopped by root"
+	# What it said last is told, and cannot drive the terminal.
+	supd_log_has 'bad: last output: "?[2Jno luck"'
+}
+
 @test "a supervisor that gives up is restarted by its parent" {
 	config <<-'EOF'
 	supervisor: root

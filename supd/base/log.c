@@ -122,6 +122,15 @@ defuse(char *line, size_t len)
 	}
 }
 
+/* As much of `text` as there is room for; the new length. */
+static size_t
+append(char *line, size_t len, size_t max, const char *text)
+{
+	while (len < max && *text != '\0')
+		line[len++] = *text++;
+	return len;
+}
+
 /* One write(2) a line, so that lines of several roles never interleave. */
 static void
 log_line(int prio, const char *fmt, va_list ap, int err)
@@ -133,12 +142,9 @@ log_line(int prio, const char *fmt, va_list ap, int err)
 	n = vsnprintf(line + len, max - len, fmt, ap);
 	if (n > 0)
 		len += (size_t)n < max - len ? (size_t)n : max - len - 1;
-	line[len] = '\0';
 	if (err != 0) {
-		strlcat(line, ": ", max);
-		len = strlcat(line, strerror(err), max);
-		if (len >= max)
-			len = max - 1;
+		len = append(line, len, max, ": ");
+		len = append(line, len, max, strerror(err));
 	}
 	defuse(line, len);
 	line[len++] = '\n';

@@ -81,10 +81,13 @@ text_spawn_error(
     const struct conf_worker *w, int step, int error, char *buf, size_t len)
 {
 	const char *object = w != NULL ? step_object(w, step) : NULL;
+	bool identity =
+	    step == STEP_UID || step == STEP_GID || step == STEP_GROUPS;
 
-	snprintf(buf, len, "%s%s%s: %s", spawn_step_name(step),
+	snprintf(buf, len, "%s%s%s: %s%s", spawn_step_name(step),
 	    object != NULL ? " " : "", object != NULL ? object : "",
-	    strerror(error));
+	    strerror(error),
+	    identity && error == EPERM ? "; only a supd run by root may" : "");
 }
 
 static const struct conf_worker *

@@ -196,13 +196,16 @@ tree_prepare(struct shell *sh, node_t n)
 {
 	struct node *nd = &sh->nodes[n];
 	const struct conf_worker *w = &nd->conf->worker;
-	struct wire_prepare m = { .slot = n, .flags = PREPARE_MAILBOX };
+	struct wire_prepare m = { .slot = n };
 
 	if (nd->conf->is_sup || !w->spec.enabled)
 		return;
 	prepare_log(sh, n, w);
 	m.uid = w->has_user ? w->uid : sh->supd_uid;
 	m.gid = w->has_user ? w->gid : sh->supd_gid;
+	/* A user it may not switch to is told by the spawn, in its words. */
+	if (sh->supd_uid == 0 || m.uid == sh->supd_uid)
+		m.flags |= PREPARE_MAILBOX;
 	if (w->ready == READY_MODE_NOTIFY)
 		m.flags |= PREPARE_NOTIFY;
 	strlcpy(m.path, nd->path, sizeof(m.path));

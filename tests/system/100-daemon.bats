@@ -161,3 +161,26 @@ role() {
 		wait_until "$PATIENCE" log_has root/w "$v"
 	done
 }
+
+@test "an ordinary user's supd works, and says what only root may" {
+	[ "$(id -u)" = 0 ] || skip "needs root to be somebody else"
+	config <<-'EOF'
+	supervisor: root
+	children:
+	  - {worker: counter, command: [counter], ready: notify}
+	EOF
+	chown -R 65534:65534 "$T"
+	chmod 755 "$T"
+	setpriv --reuid 65534 --regid 65534 --clear-groups \
+		timeout --foreground -k 5 300 "$SUPD" -c "$T/supd.yaml" \
+		-s "$SUPD_SOCKET" >"$T/supd.log" 2>&1 </dev/null 3>&- &
+	SUPD_PID=$!
+	wait_node counter state ready
+	run_supctl call counter '["increment"]'
+	assert_output 1
+	run_supctl 1 add root '{worker: r, command: [mole, sleep], user: root}'
+	assert_regex "$stderr" "only a supd run by root may"
+	run_supctl 1 add root '{worker: n, command: [mole, sleep], nice: -5}'
+	assert_regex "$stderr" "nice: Permission denied"
+	run_supctl status
+}

@@ -183,11 +183,13 @@ void
 guest_ended(struct bus *b, struct peer *p, const char *reason)
 {
 	uint64_t pid = peer_pid(p);
-	struct client *c;
+	struct client *c, *after;
 
-	TAILQ_FOREACH (c, &b->control.clients, entry) {
+	/* An answer may be a client's last: then it leaves this list. */
+	for (c = TAILQ_FIRST(&b->control.clients); c != NULL; c = after) {
 		struct request *r, *next;
 
+		after = TAILQ_NEXT(c, entry);
 		for (r = TAILQ_FIRST(&c->requests); r != NULL; r = next) {
 			next = TAILQ_NEXT(r, of_client);
 			if (r->target == pid)
@@ -195,7 +197,5 @@ guest_ended(struct bus *b, struct peer *p, const char *reason)
 				    "%s ended before it answered: %s", p->path,
 				    reason);
 		}
-		if (c->closing)
-			break;
 	}
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* events, logs and why; calls from guests to workers. */
@@ -354,6 +355,29 @@ a_call_ends_with_the_worker_that_should_answer(void **state)
 	close(fd);
 }
 
+/* The first caller wants no answer and has said its last word. */
+static void
+a_call_ends_with_the_worker_for_all_callers(void **state)
+{
+	struct rig *r = *state;
+	int a = rig_worker(r, 1, 1, "root/a"), gone = ctl_open(r);
+	int fd = ctl_open(r);
+
+	ctl_send(gone, "{\"jsonrpc\":\"2.0\",\"method\":\"call\",\"params\":"
+		       "{\"name\":\"a\",\"payload\":1}}");
+	ll_expect(a, PROTO_CALL, NULL);
+	assert_int_equal(shutdown(gone, SHUT_WR), 0);
+	ctl_send(fd, CALL(1, "a"));
+	ll_expect(a, PROTO_CALL, NULL);
+	rig_dead(r, 1, 1, "SIGKILL");
+	expect_json(ctl_recv(fd),
+	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":1,"
+	    "\"message\":\"root/a ended before it answered: SIGKILL\"}}");
+	close(a);
+	close(gone);
+	close(fd);
+}
+
 static void
 a_reply_before_the_end_still_counts(void **state)
 {
@@ -480,6 +504,7 @@ static const struct CMUnitTest tests[] = {
 	T(a_call_brings_back_the_reply),
 	T(a_reply_may_be_bytes_an_error_or_nonsense),
 	T(a_call_ends_with_the_worker_that_should_answer),
+	T(a_call_ends_with_the_worker_for_all_callers),
 	T(a_reply_before_the_end_still_counts),
 	T(a_call_times_out_and_its_late_reply_is_dropped),
 	T(a_call_to_nobody_lists_the_names_like_it),

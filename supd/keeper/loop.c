@@ -370,7 +370,7 @@ keeper_turn(struct keeper *k, int64_t now_ns)
 	uint32_t engine = 0;
 
 	spawns_poll(k, now_ns);
-	if (k->parked)
+	if (k->parked && k->phase == PHASE_RUN)
 		frame_spawn(k, now_ns);
 	next = workers_probe(k, now_ns);
 	if (k->sweep_ns <= now_ns) {

@@ -690,15 +690,16 @@ a_helper_runs_without_a_slot(void **state)
 	assert_true(pid > 0 && !alive(pid));
 }
 
-/* Leases hold up exec as a dead file server does; here in all places. */
-static void
-hanging_execs_leave_signals_and_exits_alone(void **state)
+/*
+ * Leases hold up exec as a dead file server does; here in all places.  Returns
+ * the fd that has the lease, or -1 where there are none.
+ */
+static int
+fill_places(void)
 {
-	struct kit_spawn live = sh_here("sleep 100");
 	char slow[80], cmd[128];
 	int fd;
 
-	(void)state;
 	snprintf(slow, sizeof(slow), "%s/slow", t.dir);
 	snprintf(cmd, sizeof(cmd), "cp /bin/sh %s", slow);
 	assert_int_equal(system(cmd), 0);
@@ -707,10 +708,8 @@ hanging_execs_leave_signals_and_exits_alone(void **state)
 	if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0) {
 		print_message("no leases on /tmp here\n");
 		close(fd);
-		return;
+		return -1;
 	}
-	send_spawn(&live, WIRE_SPAWN);
-	expect_start();
 	for (uint32_t i = 0; i < SPAWN_PLACES; i++) {
 		struct kit_spawn s = sh_here("exit 0");
 
@@ -719,6 +718,21 @@ hanging_execs_leave_signals_and_exits_alone(void **state)
 		send_spawn(&s, WIRE_SPAWN);
 		expect(WIRE_SPAWNED);
 	}
+	return fd;
+}
+
+static void
+hanging_execs_leave_signals_and_exits_alone(void **state)
+{
+	struct kit_spawn live = sh_here("sleep 100");
+	int fd;
+
+	(void)state;
+	send_spawn(&live, WIRE_SPAWN);
+	expect_start();
+	fd = fill_places();
+	if (fd < 0)
+		return;
 	send_signal(SIGTERM, SIGNAL_GROUP);
 	assert_int_equal(
 	    ((const struct wire_exited *)expect(WIRE_EXITED))->slot, 1);
@@ -726,6 +740,27 @@ hanging_execs_leave_signals_and_exits_alone(void **state)
 	close(fd);
 	for (int n = 0; n < SPAWN_PLACES;)
 		n += next_frame(&t.engine, NULL, NULL)->type == WIRE_EXITED;
+}
+
+static void
+a_spawn_that_waits_for_a_place_is_not_made_while_supd_ends(void **state)
+{
+	struct kit_spawn late = sh_here("touch ran");
+	int fd = fill_places();
+	char path[80];
+
+	(void)state;
+	if (fd < 0)
+		return;
+	send_spawn(&late, WIRE_SPAWN);
+	assert_int_equal(kill(t.pid, SIGTERM), 0);
+	expect(WIRE_SHUTDOWN);
+	/* The second one kills what hangs: that makes room. */
+	assert_int_equal(kill(t.pid, SIGTERM), 0);
+	assert_int_equal(keeper_code(), 128 + SIGTERM);
+	snprintf(path, sizeof(path), "%s/ran", t.dir);
+	assert_int_equal(access(path, F_OK), -1);
+	close(fd);
 }
 
 #define BY(m, f)                                                               \
@@ -764,6 +799,7 @@ main(void)
 		ONE(sigterm_and_sighup_are_requests_to_the_engine),
 		ONE(a_helper_runs_without_a_slot),
 		BY_ALL(hanging_execs_leave_signals_and_exits_alone),
+		ONE(a_spawn_that_waits_for_a_place_is_not_made_while_supd_ends),
 	};
 
 	return cmocka_run_group_tests_name("keeper", tests, NULL, NULL);

@@ -123,6 +123,12 @@ request_to_engine(struct request *r, struct wire_request *w, const char *tail)
 		    WIRE_TAIL_MAX - 1);
 		return;
 	}
+	/* The other half is for what the bus itself has to say. */
+	if (b->engine.link.queued_bytes > BUS_LINK_BYTES_MAX / 2) {
+		request_fail(r, CTL_FAILED,
+		    "the engine is behind with its requests; try again later");
+		return;
+	}
 	w->uid = r->client->uid;
 	request_tag(r);
 	e = bus_send(&b->engine, WIRE_REQUEST, r->tag, w, tail, len);

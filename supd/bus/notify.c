@@ -212,8 +212,10 @@ notify_readable(evutil_socket_t fd, short what, void *arg)
 		if (notify_recv(fd, &d) <= 0)
 			return;
 		notify_take(p, &d);
-		if (peers_get(b, slot) != p)
-			return; /* forgotten meanwhile */
+		/* Forgotten meanwhile, and perhaps made again? */
+		if (peers_get(b, slot) != p || p->notify == NULL ||
+		    p->notify->fd != fd)
+			return;
 	}
 }
 

@@ -190,7 +190,7 @@ struct wire_signal {
 	uint32_t slot;
 	int32_t sig;
 	uint64_t inc;
-	uint32_t scope; /* enum signal_scope; SIGTERM is followed by CONT */
+	uint32_t scope; /* enum signal_scope; CONT follows, but for stops */
 	uint32_t zero;
 };
 

@@ -2,6 +2,7 @@
 #include "engine/ready.h"
 
 #include "base/log.h"
+#include "engine/lookup.h"
 #include "engine/text.h"
 
 #include <netinet/in.h>
@@ -19,14 +20,15 @@ struct probe {
 	struct shell *sh;
 	node_t n;
 	struct ready_addr addr[READY_ADDRS_MAX];
-	int n_addr;
-	uint64_t inc; /* being probed, or 0 */
-	int fd;       /* connecting, or -EBADF */
+	int n_addr;            /* 0: a name that is not resolved yet */
+	struct lookup *lookup; /* asking for that name, or NULL */
+	uint64_t inc;          /* being probed, or 0 */
+	int fd;                /* connecting, or -EBADF */
 	struct watch *writable;
 	struct timer *timer; /* to the next attempt, or the end of this one */
 	int64_t delay_ns;
 	uint32_t failures;
-	int last_error;
+	const char *last_error; /* static text */
 };
 
 int
@@ -76,6 +78,18 @@ lookup_local(const char *port, struct ready_addr ret[READY_ADDRS_MAX])
 	return n;
 }
 
+static int
+take_addrs(const struct addrinfo *ai, struct ready_addr ret[READY_ADDRS_MAX])
+{
+	int n = 0;
+
+	for (; ai != NULL && n < READY_ADDRS_MAX; ai = ai->ai_next) {
+		memcpy(&ret[n].sa, ai->ai_addr, ai->ai_addrlen);
+		ret[n++].len = ai->ai_addrlen;
+	}
+	return n;
+}
+
 int
 ready_lookup_tcp(const char *addr, struct ready_addr ret[READY_ADDRS_MAX],
     char *why, size_t why_len)
@@ -99,19 +113,13 @@ ready_lookup_tcp(const char *addr, struct ready_addr ret[READY_ADDRS_MAX],
 		return n > 0 ? n : -EINVAL;
 	}
 	r = getaddrinfo(host, port, &hint, &ai);
-	if (r == EAI_NONAME) {
-		hint.ai_flags = 0;
-		r = getaddrinfo(host, port, &hint, &ai);
-	}
+	if (r == EAI_NONAME)
+		return 0;
 	if (r != 0) {
 		snprintf(why, why_len, "%s", gai_strerror(r));
 		return -EINVAL;
 	}
-	for (struct addrinfo *a = ai; a != NULL && n < READY_ADDRS_MAX;
-	     a = a->ai_next) {
-		memcpy(&ret[n].sa, a->ai_addr, a->ai_addrlen);
-		ret[n++].len = a->ai_addrlen;
-	}
+	n = take_addrs(ai, ret);
 	freeaddrinfo(ai);
 	return n;
 }
@@ -138,6 +146,17 @@ resolve_failed(struct node *nd, const char *addr, const char *why)
 	free(nd->prep_text);
 	if (asprintf(&nd->prep_text, "cannot resolve %s: %s", addr, why) < 0)
 		nd->prep_text = NULL;
+}
+
+static void
+ask_name(struct probe *p)
+{
+	const struct node *nd = &p->sh->nodes[p->n];
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+
+	if (p->n_addr == 0 && p->lookup == NULL &&
+	    ready_split(nd->conf->worker.ready_addr, host, port) == 0)
+		p->lookup = lookup_begin(&p->sh->lookups, host, port);
 }
 
 void
@@ -170,6 +189,8 @@ ready_resolve(struct shell *sh, node_t n)
 	if (r < 0) {
 		resolve_failed(nd, w->ready_addr, why);
 		ready_free(nd);
+	} else {
+		ask_name(p);
 	}
 }
 
@@ -183,8 +204,9 @@ attempt_close(struct probe *p)
 	p->fd = -EBADF;
 }
 
+/* `error`: static text. */
 static void
-attempt_failed(struct probe *p, int error)
+attempt_failed(struct probe *p, const char *error)
 {
 	attempt_close(p);
 	p->failures++;
@@ -218,7 +240,7 @@ attempt_succeeded(struct probe *p)
 	struct event ev = { .kind = EV_READY, .node = p->n, .inc = p->inc };
 
 	if (is_own_echo(p->fd)) {
-		attempt_failed(p, ECONNREFUSED);
+		attempt_failed(p, strerrordesc_np(ECONNREFUSED));
 		return;
 	}
 	run_post(p->sh, &ev);
@@ -237,22 +259,57 @@ connect_done(void *arg)
 	if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		error = errno;
 	if (error != 0)
-		attempt_failed(p, error);
+		attempt_failed(p, strerrordesc_np(error));
 	else
 		attempt_succeeded(p);
 	run_leave(sh);
 }
 
+/* Has the name been resolved?  If that has failed it is asked for again. */
+static bool
+take_name(struct probe *p, const char **ret_why)
+{
+	const struct node *nd = &p->sh->nodes[p->n];
+	const struct addrinfo *ai;
+	int r = EAI_MEMORY;
+
+	if (p->n_addr > 0)
+		return true;
+	ask_name(p);
+	if (p->lookup != NULL)
+		r = lookup_result(p->lookup, &ai);
+	if (r == EAI_INPROGRESS) {
+		*ret_why = "its name is being looked up";
+		return false;
+	}
+	*ret_why = gai_strerror(r);
+	if (r != 0 && *ret_why != p->last_error)
+		log_warnx("%s: cannot resolve %s: %s; asking again while it "
+			  "starts",
+		    text_short(nd->path), nd->conf->worker.ready_addr,
+		    *ret_why);
+	if (r == 0)
+		p->n_addr = take_addrs(ai, p->addr);
+	lookup_drop(&p->sh->lookups, p->lookup);
+	p->lookup = NULL;
+	return p->n_addr > 0;
+}
+
 static void
 attempt(struct probe *p)
 {
-	const struct ready_addr *a =
-	    &p->addr[p->failures % (uint32_t)p->n_addr];
+	const struct ready_addr *a;
+	const char *why;
 
+	if (!take_name(p, &why)) {
+		attempt_failed(p, why);
+		return;
+	}
+	a = &p->addr[p->failures % (uint32_t)p->n_addr];
 	p->fd = socket(
 	    a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (p->fd < 0) {
-		attempt_failed(p, errno);
+		attempt_failed(p, strerrordesc_np(errno));
 		return;
 	}
 	if (connect(p->fd, (const struct sockaddr *)&a->sa, a->len) == 0) {
@@ -260,7 +317,7 @@ attempt(struct probe *p)
 		return;
 	}
 	if (errno != EINPROGRESS) {
-		attempt_failed(p, errno);
+		attempt_failed(p, strerrordesc_np(errno));
 		return;
 	}
 	p->writable =
@@ -278,7 +335,7 @@ timer_due(void *arg)
 
 	run_enter(sh);
 	if (p->fd >= 0)
-		attempt_failed(p, ETIMEDOUT);
+		attempt_failed(p, strerrordesc_np(ETIMEDOUT));
 	else
 		attempt(p);
 	run_leave(sh);
@@ -295,7 +352,7 @@ ready_start(struct shell *sh, node_t n, uint64_t inc)
 	p->inc = inc;
 	p->delay_ns = RETRY_MIN_NS;
 	p->failures = 0;
-	p->last_error = 0;
+	p->last_error = NULL;
 	p->timer = timer_new(sh->loop, timer_due, p);
 	if (p->timer == NULL) {
 		run_broken(sh, "readiness timer", ENOMEM);
@@ -321,6 +378,8 @@ void
 ready_free(struct node *nd)
 {
 	ready_stop(nd);
+	if (nd->probe != NULL)
+		lookup_drop(&nd->probe->sh->lookups, nd->probe->lookup);
 	free(nd->probe);
 	nd->probe = NULL;
 }
@@ -345,8 +404,7 @@ ready_awaited(const struct shell *sh, node_t n, char *buf, size_t len)
 		size_t at = strlen(buf);
 
 		snprintf(buf + at, len - at, " (%u failure%s, last: %s)",
-		    p->failures, p->failures == 1 ? "" : "s",
-		    strerror(p->last_error));
+		    p->failures, p->failures == 1 ? "" : "s", p->last_error);
 	} else if (nd->status != NULL) {
 		size_t at = strlen(buf);
 

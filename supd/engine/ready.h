@@ -12,7 +12,8 @@
  *
  * From the exec on, a non-blocking connect is tried every 20 ms, growing to
  * 250 ms, until one succeeds: then EV_READY is queued for that incarnation.
- * Names are resolved once, when the worker is added; the loop never asks DNS.
+ * A name that only others know (DNS) is asked for in the background, from when
+ * the worker is added until it has been resolved once.
  */
 
 #define READY_ADDRS_MAX 4
@@ -30,9 +31,9 @@ must_check int ready_split(
     const char *addr, char host[NI_MAXHOST], char port[NI_MAXSERV]);
 
 /*
- * The addresses that `addr` stands for; may block when the host is a name that
- * only DNS knows.  Returns their number (at most READY_ADDRS_MAX), or -EINVAL
- * with the reason in `why`.
+ * The addresses that `addr` stands for, without asking anybody.  Returns their
+ * number (at most READY_ADDRS_MAX), 0 when the host is a name that has to be
+ * looked up, or -EINVAL with the reason in `why`.
  */
 must_check int ready_lookup_tcp(const char *addr,
     struct ready_addr ret[READY_ADDRS_MAX], char *why, size_t why_len);

@@ -400,6 +400,7 @@ close_all(struct shell *sh)
 {
 	request_fini(sh);
 	tree_fini(sh);
+	lookups_fini(&sh->lookups);
 	while (sh->garbage_len > 0)
 		conf_child_free(sh->garbage[--sh->garbage_len]);
 	free(sh->garbage);
@@ -483,6 +484,7 @@ engine_main(const struct role_args *args)
 	int code;
 
 	TAILQ_INIT(&sh.requests);
+	TAILQ_INIT(&sh.lookups);
 	ignore_signals();
 	learn_uid(&sh);
 	code = run(&sh);

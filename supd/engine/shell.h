@@ -6,6 +6,7 @@
 #include "conf/conf.h"
 #include "core/engine.h"
 #include "engine/history.h"
+#include "engine/lookup.h"
 #include "engine/loop.h"
 #include "wire/link.h"
 #include "wire/slots.h"
@@ -80,6 +81,7 @@ struct shell {
 	struct history history;
 	struct requests requests;
 	uint64_t next_request;
+	struct lookups lookups;
 
 	mono_t now; /* of this turn of the loop */
 	int64_t wall_ns;

@@ -80,6 +80,17 @@ localhost_is_both_loopbacks(void **state)
 }
 
 static void
+another_name_is_not_looked_up_here(void **state)
+{
+	struct ready_addr a[READY_ADDRS_MAX];
+	char why[128];
+
+	(void)state;
+	assert_int_equal(
+	    ready_lookup_tcp("db.example:5432", a, why, sizeof(why)), 0);
+}
+
+static void
 a_refusal_says_why(void **state)
 {
 	struct ready_addr a[READY_ADDRS_MAX];
@@ -146,6 +157,7 @@ main(void)
 		cmocka_unit_test(what_is_no_address_is_refused),
 		cmocka_unit_test(numeric_addresses_need_nobody),
 		cmocka_unit_test(localhost_is_both_loopbacks),
+		cmocka_unit_test(another_name_is_not_looked_up_here),
 		cmocka_unit_test(a_refusal_says_why),
 		cmocka_unit_test(a_relative_socket_is_below_cwd),
 		cmocka_unit_test(durations_are_short),

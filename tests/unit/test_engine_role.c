@@ -564,6 +564,48 @@ a_tcp_worker_is_ready_when_it_listens_and_not_by_notify(void **state)
 	close(fd);
 }
 
+/* Not "localhost", which is known without asking. */
+static void
+a_name_is_looked_up_while_the_worker_starts(void **state)
+{
+	char conf[256];
+	uint16_t port;
+	int fd = tcp_listener(1, &port);
+
+	(void)state;
+	snprintf(conf, sizeof(conf),
+	    "supervisor: root\nchildren:\n  - {worker: a, command: [/bin/a],\n"
+	    "     ready: {tcp: \"LOCALHOST:%u\"}}\n"
+	    "  - {worker: b, command: [/bin/b]}\n",
+	    port);
+	begin(conf);
+	up(2);
+	start("root/a");
+	take_spawn("root/b");
+	close(fd);
+}
+
+static void
+a_name_that_nobody_knows_is_what_a_worker_waits_for(void **state)
+{
+	struct wire_row row;
+	uint64_t tag = 0;
+
+	(void)state;
+	begin(
+	    "supervisor: root\nchildren:\n  - {worker: a, command: [/bin/a],\n"
+	    "     ready: {tcp: \"no-such-host.invalid:1\"}}\n");
+	up(1);
+	start("root/a");
+	do {
+		ask(++tag, OP_STATUS, "a", 0, 0, NULL);
+		assert_int_equal(answer(tag, NULL, &row), CTL_OK);
+		assert_string_equal(row.state, "starting");
+	} while (strstr(row.detail, "last: ") == NULL ||
+		 strstr(row.detail, "looked up") != NULL);
+	assert_null(strstr(row.detail, "last: Connection refused"));
+}
+
 /* ---- requests
  * --------------------------------------------------------------------- */
 
@@ -884,6 +926,8 @@ main(void)
 		T(a_reload_changes_nothing),
 		T(a_notify_worker_holds_up_the_next_until_it_is_ready),
 		T(a_tcp_worker_is_ready_when_it_listens_and_not_by_notify),
+		T(a_name_is_looked_up_while_the_worker_starts),
+		T(a_name_that_nobody_knows_is_what_a_worker_waits_for),
 		T(stop_and_start_answer_when_it_is_done),
 		T(a_failed_start_says_step_command_and_error),
 		T(a_timeout_says_what_it_waits_for),

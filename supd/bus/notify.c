@@ -23,6 +23,7 @@ struct datagram {
 	char text[NOTIFY_TEXT_MAX + 1];
 	size_t len;
 	struct ucred cred; /* pid 0: unknown */
+	pid_t sid;         /* the sender's session then; -1: unknown */
 	bool truncated;
 };
 
@@ -91,6 +92,7 @@ notify_recv(int fd, struct datagram *ret)
 			close(got);
 		}
 	}
+	ret->sid = ret->cred.pid > 0 ? getsid(ret->cred.pid) : -1;
 	ret->len = (size_t)n;
 	ret->text[n] = '\0';
 	ret->truncated = (m.msg_flags & MSG_TRUNC) != 0;
@@ -98,9 +100,9 @@ notify_recv(int fd, struct datagram *ret)
 }
 
 static bool
-in_session(pid_t pid, pid_t leader)
+in_session(const struct datagram *d, pid_t leader)
 {
-	return leader > 0 && (pid == leader || getsid(pid) == leader);
+	return leader > 0 && (d->cred.pid == leader || d->sid == leader);
 }
 
 /*
@@ -109,13 +111,47 @@ in_session(pid_t pid, pid_t leader)
  * its privileges by itself is heard too.
  */
 static bool
-notify_believed(const struct peer *p, const struct ucred *c)
+notify_believed(const struct peer *p, const struct datagram *d)
 {
-	if (c->pid == 0)
+	if (d->cred.pid == 0)
 		return false;
-	if (c->uid == p->uid || c->uid == 0)
+	if (d->cred.uid == p->uid || d->cred.uid == 0)
 		return true;
-	return in_session(c->pid, p->os_pid);
+	return in_session(d, p->os_pid);
+}
+
+/*
+ * The bus may not have been told yet who is speaking: the engine's link can be
+ * so full that a worker runs, and is ready, before its PROC has come.  What it
+ * says is kept, line after line, until the incarnation whose session it is
+ * from takes it over (notify_attached) or another one speaks.
+ */
+static void
+notify_keep(struct notify *n, const struct datagram *d)
+{
+	struct datagram *e = n->early;
+
+	if (e == NULL)
+		e = n->early = calloc(1, sizeof(*e));
+	if (e == NULL)
+		return;
+	if (e->sid != d->sid || e->len + 1 + d->len > NOTIFY_TEXT_MAX) {
+		*e = *d;
+		return;
+	}
+	e->text[e->len++] = '\n';
+	memcpy(e->text + e->len, d->text, d->len + 1);
+	e->len += d->len;
+}
+
+/* From the next incarnation, as far as can be known now? */
+static bool
+is_early(struct peer *p, const struct datagram *d)
+{
+	bus_pump(&p->bus->keeper);
+	if (p->early != NULL && in_session(d, p->early->os_pid))
+		return true;
+	return !p->live && notify_believed(p, d);
 }
 
 static void
@@ -181,14 +217,15 @@ notify_take(struct peer *p, const struct datagram *d)
 
 	bus_pump(&b->engine);
 	p = peers_get(b, slot);
-	if (p == NULL || p->notify == NULL || !p->live || d->truncated)
+	if (p == NULL || p->notify == NULL || d->truncated)
 		return;
-	if (p->inc != inc) {
-		bus_pump(&b->keeper);
-		if (!in_session(d->cred.pid, p->os_pid))
-			return;
+	if (is_early(p, d)) {
+		notify_keep(p->notify, d);
+		return;
 	}
-	if (notify_believed(p, &d->cred)) {
+	if (!p->live || (p->inc != inc && !in_session(d, p->os_pid)))
+		return;
+	if (notify_believed(p, d)) {
 		notify_lines(p, d);
 		return;
 	}
@@ -331,19 +368,17 @@ notify_reset(struct peer *p)
 	if (n == NULL)
 		return;
 	n->complained = false;
-	free(take_ptr(n->early));
+	if (n->early != NULL && in_session(n->early, p->os_pid))
+		free(take_ptr(n->early));
 	pipe_close(n);
 	if (n->has_timer)
 		event_del(&n->status);
 	for (unsigned i = 0; n->fd >= 0 && i < NOTIFY_DRAIN_MAX; i++) {
 		if (notify_recv(n->fd, &d) <= 0)
 			break;
-		if (p->early == NULL || d.truncated || n->early != NULL ||
-		    !in_session(d.cred.pid, p->early->os_pid))
-			continue;
-		n->early = malloc(sizeof(d));
-		if (n->early != NULL)
-			*n->early = d;
+		if (p->early != NULL && !d.truncated &&
+		    in_session(&d, p->early->os_pid))
+			notify_keep(n, &d);
 	}
 }
 
@@ -354,7 +389,7 @@ notify_attached(struct peer *p)
 
 	if (n == NULL || n->early == NULL)
 		return;
-	if (in_session(n->early->cred.pid, p->os_pid))
+	if (in_session(n->early, p->os_pid))
 		notify_lines(p, n->early);
 	free(take_ptr(n->early));
 }

@@ -210,6 +210,49 @@ ready_between_two_incarnations_never_counts(void **state)
 	rig_expect_nothing(r, &r->engine);
 }
 
+/* The engine's link is so full that the worker is faster than its PROC. */
+static void
+ready_before_its_proc_is_kept(void **state)
+{
+	struct rig *r = *state;
+	const struct wire_ready *w;
+	int fd;
+
+	prepared(r, 3, PREPARE_NOTIFY, "root/a");
+	notify(r, 3, "STATUS=loading");
+	rig_expect_nothing(r, &r->engine);
+	notify(r, 3, "READY=1");
+	rig_expect_nothing(r, &r->engine);
+	fd = rig_lifeline_notify(r, 3, 1, getsid(0), NULL);
+	rig_expect_nothing(r, &r->engine);
+	rig_proc(r, 3, 1, "root/a");
+	w = wire_body(rig_expect(&r->engine, WIRE_READY));
+	assert_int_equal(w->inc, 1);
+	assert_string_equal(w->status, "loading");
+	close(fd);
+}
+
+static void
+ready_before_the_death_of_the_old_is_kept_for_the_new(void **state)
+{
+	struct rig *r = *state;
+	const struct wire_ready *w;
+	int fd, old;
+
+	prepared(r, 3, PREPARE_NOTIFY, "root/a");
+	rig_proc(r, 3, 5, "root/a");
+	old = rig_lifeline_notify(r, 3, 5, 4242, NULL);
+	fd = rig_lifeline_notify(r, 3, 6, getsid(0), NULL);
+	notify(r, 3, "READY=1");
+	rig_expect_nothing(r, &r->engine);
+	rig_dead(r, 3, 5, "exit 1");
+	rig_proc(r, 3, 6, "root/a");
+	w = wire_body(rig_expect(&r->engine, WIRE_READY));
+	assert_int_equal(w->inc, 6);
+	close(old);
+	close(fd);
+}
+
 static void
 a_newline_on_notify_fd_is_ready(void **state)
 {
@@ -276,6 +319,8 @@ static const struct CMUnitTest tests[] = {
 	T(ready_of_the_old_incarnation_never_counts),
 	T(ready_of_the_new_incarnation_is_not_lost_with_the_old),
 	T(ready_between_two_incarnations_never_counts),
+	T(ready_before_its_proc_is_kept),
+	T(ready_before_the_death_of_the_old_is_kept_for_the_new),
 	T(a_newline_on_notify_fd_is_ready), T(a_closed_notify_fd_is_not_ready),
 	T(a_strangers_notification_is_ignored), /* the last: see main() */
 };

@@ -265,6 +265,52 @@ client_readable(evutil_socket_t fd, short what, void *arg)
 /* ---- accepting ------------------------------------------------------------
  */
 
+/* The one that has been there longest with nothing asked or half said. */
+static struct client *
+client_idle(struct control *ctl)
+{
+	struct client *c;
+
+	TAILQ_FOREACH (c, &ctl->clients, entry)
+		if (c->permitted && !c->closing && c->n_requests == 0 &&
+		    evbuffer_get_length(c->in) == 0 && client_out_len(c) == 0)
+			return c;
+	return NULL;
+}
+
+/* Whoever only holds a connection gives it up for one who wants something. */
+static bool
+client_fits(struct control *ctl, bool permitted)
+{
+	struct client *idle;
+
+	if (!permitted)
+		return ctl->n_strangers < STRANGERS_MAX;
+	if (ctl->n_clients - ctl->n_strangers < CLIENTS_MAX)
+		return true;
+	idle = client_idle(ctl);
+	if (idle != NULL)
+		client_close(idle);
+	return idle != NULL;
+}
+
+/* Say why: to a client, a closed connection looks like the end of supd. */
+static void
+client_refuse(struct control *ctl, int fd, uint32_t uid)
+{
+	static const char text[] =
+	    "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,"
+	    "\"message\":\"supd has too many clients; try again later\"}}\n";
+
+	(void)!send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+	if (!ctl->refusing)
+		log_warnx("control: too many clients; refused one of uid %u, "
+			  "and more until some have left",
+		    uid);
+	ctl->refusing = true;
+}
+
 static void
 client_new(struct bus *b, int fd)
 {
@@ -279,13 +325,11 @@ client_new(struct bus *b, int fd)
 		return;
 	}
 	permitted = cred.uid == 0 || cred.uid == geteuid();
-	if (ctl->n_clients - ctl->n_strangers >= CLIENTS_MAX ||
-	    (!permitted && ctl->n_strangers >= STRANGERS_MAX)) {
-		log_warnx("control: too many clients; refused one of uid %u",
-		    cred.uid);
-		close(fd);
+	if (!client_fits(ctl, permitted)) {
+		client_refuse(ctl, fd, cred.uid);
 		return;
 	}
+	ctl->refusing = false;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL || (c->in = evbuffer_new()) == NULL ||
 	    (c->out = evbuffer_new()) == NULL) {
@@ -321,14 +365,18 @@ control_accept(evutil_socket_t fd, short what, void *arg)
 		int s = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (s >= 0) {
+			b->control.starving = false;
 			client_new(b, s);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 		    errno == ENOMEM) {
 			/* It would stay readable: look again a bit later. */
-			log_warn("control: accept; next try in %d ms",
-			    ACCEPT_AGAIN_MS);
+			if (!b->control.starving)
+				log_warn("control: accept; trying again every "
+					 "%d ms",
+				    ACCEPT_AGAIN_MS);
+			b->control.starving = true;
 			event_del(&b->control.accept);
 			event_add(&b->control.again, &tv);
 		}

@@ -24,8 +24,10 @@
  * requests, by the sweep: so no callback finds its client gone.
  */
 
-#define CLIENTS_MAX         256
-#define STRANGERS_MAX       16 /* clients who may do nothing */
+#define CLIENTS_MAX   200
+#define STRANGERS_MAX 16 /* clients who may do nothing */
+/* What clients and the bus itself need; workers get the rest (peers.c). */
+#define CONTROL_FDS         (CLIENTS_MAX + STRANGERS_MAX + 24)
 #define CLIENT_LINE_MAX     (1024 * 1024)
 #define CLIENT_OUT_PAUSE    (1024 * 1024)
 #define CLIENT_OUT_MAX      (8 * 1024 * 1024)
@@ -85,6 +87,8 @@ TAILQ_HEAD(client_list, client);
 struct control {
 	int fd;
 	bool has_events;
+	bool refusing; /* said that there are too many clients */
+	bool starving; /* said that there are no fds to accept with */
 	struct event accept, again, sweep;
 	struct client_list clients, graves;
 	uint32_t n_clients, n_strangers;

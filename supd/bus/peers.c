@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static int
 peer_path_cmp(const struct peer *a, const struct peer *b)
@@ -118,6 +119,7 @@ peers_make(struct bus *b, uint32_t slot)
 	p->bus = b;
 	p->slot = slot;
 	b->peers.slot[slot] = p;
+	b->peers.n_fds++;
 	return p;
 }
 
@@ -215,6 +217,17 @@ peer_end(struct peer *p, const char *reason)
 	free(take_ptr(p->status));
 }
 
+/* Clients must always find an fd, or nobody could stop what takes them all. */
+static bool
+peers_have_fds(const struct peers *t, uint32_t more)
+{
+	struct rlimit l;
+
+	return getrlimit(RLIMIT_NOFILE, &l) < 0 ||
+	       l.rlim_cur == RLIM_INFINITY ||
+	       (rlim_t)t->n_fds + more + CONTROL_FDS <= l.rlim_cur;
+}
+
 void
 peers_prepare(struct bus *b, const struct wire_prepare *w)
 {
@@ -230,10 +243,21 @@ peers_prepare(struct bus *b, const struct wire_prepare *w)
 		p->uid = w->uid;
 		p->gid = w->gid;
 		peer_set_path(p, w->path);
-		if (w->flags & ~p->prepared & PREPARE_NOTIFY) {
+		if (!peers_have_fds(&b->peers,
+			(w->flags & ~p->prepared & PREPARE_NOTIFY) != 0)) {
+			e = -ENOSPC; /* not EMFILE: waiting does not help */
+			strlcpy(r.text,
+			    "no file descriptors left for it; raise "
+			    "RLIMIT_NOFILE (each worker takes one, with "
+			    "\"ready: notify\" two) or run fewer workers",
+			    sizeof(r.text));
+		}
+		if (e == 0 && w->flags & ~p->prepared & PREPARE_NOTIFY) {
 			e = notify_prepare(p, r.text, sizeof(r.text));
-			if (e == 0)
+			if (e == 0) {
 				p->prepared |= PREPARE_NOTIFY;
+				b->peers.n_fds++;
+			}
 		}
 		if (e == 0 && w->flags & ~p->prepared & PREPARE_MAILBOX) {
 			e = mailbox_prepare(b, p, r.text, sizeof(r.text));
@@ -320,6 +344,7 @@ peer_free(struct peer *p)
 		mailbox_release(b, p);
 	peer_unpath(p);
 	b->peers.slot[p->slot] = NULL;
+	b->peers.n_fds -= 1 + ((p->prepared & PREPARE_NOTIFY) != 0);
 	free(p->path);
 	free(p->declared);
 	free(p->status);

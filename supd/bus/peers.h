@@ -56,6 +56,7 @@ RB_HEAD(peer_tree, peer);
 struct peers {
 	struct peer **slot;
 	uint32_t n;
+	uint32_t n_fds; /* that they hold or may: lifelines, notify sockets */
 	struct peer_tree by_path;
 };
 

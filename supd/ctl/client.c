@@ -131,7 +131,8 @@ client_send(
 	len = strlen(text);
 	text[len] = '\n'; /* in the place of the NUL: one send, one line */
 	r = send_all(c, text, len + 1);
-	if (r < 0)
+	/* Closed: but what it said before may be there, and tell why. */
+	if (r < 0 && r != -EPIPE)
 		return r;
 	*ret_id = ++c->last_id;
 	return 0;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "bus/control.h"
 #include "bus_rig.h"
 
 #include <setjmp.h>
@@ -273,6 +274,72 @@ without_fds_accept_waits_and_goes_on(void **state)
 	close(b);
 }
 
+static void
+workers_leave_fds_for_clients(void **state)
+{
+	struct rig *r = *state;
+	struct rlimit old, low;
+	uint32_t refused = 0;
+	int fd = ctl_open(r);
+
+	/* Its own setting of the limit is done when it answers. */
+	assert_int_equal(code_of(fd, REQ(1, "ping", "{}")), 0);
+	close(fd);
+	assert_return_code(prlimit(r->pid, RLIMIT_NOFILE, NULL, &old), errno);
+	low = old;
+	low.rlim_cur = CONTROL_FDS + 10;
+	assert_return_code(prlimit(r->pid, RLIMIT_NOFILE, &low, NULL), errno);
+	for (uint32_t slot = 2; slot < 22; slot++) {
+		struct wire_prepare m = { .slot = slot,
+			.flags = PREPARE_NOTIFY };
+		const struct wire_result *w;
+
+		snprintf(m.path, sizeof(m.path), "root/w%u", slot);
+		assert_int_equal(
+		    link_send(&r->engine, WIRE_PREPARE, 0, &m, NULL, 0), 0);
+		w = wire_body(rig_expect(&r->engine, WIRE_PREPARED));
+		assert_int_equal(w->error, slot < 7 ? 0 : ENOSPC);
+		refused += w->error != 0;
+		if (w->error != 0)
+			assert_non_null(strstr(w->text, "RLIMIT_NOFILE"));
+	}
+	assert_int_equal(refused, 15);
+	fd = ctl_open(r);
+	assert_int_equal(code_of(fd, REQ(1, "ping", "{}")), 0);
+	close(fd);
+	assert_return_code(prlimit(r->pid, RLIMIT_NOFILE, &old, NULL), errno);
+}
+
+static void
+an_idle_client_makes_room_and_a_busy_one_does_not(void **state)
+{
+	struct rig *r = *state;
+	int fd[CLIENTS_MAX], more;
+	struct wire_request q;
+
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		fd[i] = ctl_open(r);
+		assert_int_equal(code_of(fd[i], REQ(1, "ping", "{}")), 0);
+	}
+	more = ctl_open(r);
+	assert_int_equal(code_of(more, REQ(1, "ping", "{}")), 0);
+	close(more);
+	/* The first has gone for it. */
+	assert_int_equal(recv(fd[0], &q, 1, 0), 0);
+	close(fd[0]);
+	fd[0] = ctl_open(r);
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		ctl_send(fd[i], REQ(2, "stop", "{\"path\":\"x\"}"));
+		(void)rig_expect(&r->engine, WIRE_REQUEST);
+	}
+	more = ctl_open(r);
+	assert_int_equal(ctl_code(ctl_recv(more)), CTL_FAILED);
+	assert_int_equal(recv(more, &q, 1, 0), 0);
+	close(more);
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		close(fd[i]);
+}
+
 /* ---- requests to the engine ------------------------------------------------
  */
 
@@ -519,8 +586,10 @@ static const struct CMUnitTest tests[] = {
 	T(a_line_beyond_the_limit_is_skipped),
 	T(the_last_line_needs_no_newline),
 	T(noise_on_the_control_socket_harms_nobody),
-	T(without_fds_accept_waits_and_goes_on), T(params_become_a_request),
-	T(answers_find_their_request_in_any_order),
+	T(without_fds_accept_waits_and_goes_on),
+	T(workers_leave_fds_for_clients),
+	T(an_idle_client_makes_room_and_a_busy_one_does_not),
+	T(params_become_a_request), T(answers_find_their_request_in_any_order),
 	T(a_failure_brings_the_nodes_as_they_are),
 	T(a_client_that_goes_cancels_its_requests),
 	T(a_client_that_only_stops_sending_is_answered), T(show_answers_fields),

@@ -370,8 +370,9 @@ build(struct shell *sh)
 	int r = tree_build(sh, capacity(sh));
 
 	if (r == -ENOSPC)
-		log_warnx("%s has %u nodes, more than the %u slots of this "
-			  "supd; use a smaller tree",
+		log_warnx("%s has %u nodes, more than the %u that fit; raise "
+			  "RLIMIT_NOFILE (ulimit -Hn), of which each takes "
+			  "one, or use a smaller tree",
 		    sh->args->conf_path, sh->conf->n_nodes, capacity(sh));
 	return r;
 }
@@ -466,10 +467,12 @@ run(struct shell *sh)
 	r = build(sh);
 	if (r == 0)
 		r = open_all(sh);
+	if (r == -ENOSPC)
+		return EXIT_CONFIG;
 	if (r < 0) {
 		errno = -r;
 		log_warn("cannot begin");
-		return r == -ENOSPC ? EXIT_CONFIG : EXIT_BROKEN;
+		return EXIT_BROKEN;
 	}
 	boot(sh);
 	if (!sh->broken && loop_run(sh->loop) < 0)

@@ -38,6 +38,12 @@ raise_nofile(struct rlimit *ret_before)
 	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
 		return -errno;
 	*ret_before = lim;
+	if (lim.rlim_max <= KEEPER_FDS_SPARE) {
+		log_warnx("RLIMIT_NOFILE is %ju, of which supd itself needs "
+			  "%d; raise it (ulimit -Hn)",
+		    (uintmax_t)lim.rlim_max, KEEPER_FDS_SPARE);
+		return -ERANGE;
+	}
 	lim.rlim_cur = lim.rlim_max;
 	return setrlimit(RLIMIT_NOFILE, &lim) < 0 ? -errno : 0;
 }
@@ -76,6 +82,8 @@ keeper_main(const struct role_args *args)
 	r = tidy_fds();
 	if (r == 0)
 		r = raise_nofile(&opt.nofile);
+	if (r == -ERANGE)
+		return EX_OSERR; /* which has said why */
 	if (r < 0) {
 		log_warnx("cannot prepare: %s", strerror(-r));
 		return EX_OSERR;

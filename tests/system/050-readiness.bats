@@ -17,6 +17,11 @@ children:
 EOF
 }
 
+# until_told COMMAND: a command that begins when the file "go" is there.
+until_told() {
+	echo "[sh, -c, 'until [ -e $T/go ]; do sleep 0.05; done; exec $*']"
+}
+
 # The moments of two events in ns: first's ready, second's starting.
 in_order() {
 	timeout -k 5 30 "$SUPCTL" --json events -n 100 | jq -rse '
@@ -32,19 +37,21 @@ in_order() {
 }
 
 @test "notify: ready when it says READY=1" {
-	gate 'ready: notify' '[notifier, "400"]'
+	gate 'ready: notify' "$(until_told notifier 0)"
 	start_supd
 	wait_node first state starting
 	assert_node second state stopped
+	touch "$T/go"
 	wait_node second state ready
 	in_order
 }
 
 @test "notify_fd: ready when it writes a newline" {
-	gate 'ready: {notify_fd: 5}' '[mole, slow-start, "400", "5"]'
+	gate 'ready: {notify_fd: 5}' "$(until_told mole slow-start 0 5)"
 	start_supd
 	wait_node first state starting
 	assert_node second state stopped
+	touch "$T/go"
 	wait_node second state ready
 	in_order
 }

@@ -72,7 +72,14 @@ EOF
 }
 
 @test "grandchildren that ignore SIGTERM do not outlive the group" {
-	one "[mole, fork-grandchildren, '3', $T/pids]" 'restart: transient' || true
+	config <<EOF
+supervisor: root
+children:
+  - worker: w
+    command: [mole, fork-grandchildren, '3', $T/pids]
+    restart: transient
+EOF
+	start_supd
 	wait_node w state stopped
 	while read -r p; do
 		wait_until "$PATIENCE" gone "$p"

@@ -102,6 +102,8 @@ do_clean_after_term(char **args)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	puts("waiting for SIGTERM");
+	fflush(stdout);
 	while (sigwait(&set, &sig) != 0)
 		;
 	puts("cleaning up");

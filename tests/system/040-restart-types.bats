@@ -9,7 +9,7 @@ load story
 one() {
 	config <<EOF
 supervisor: root
-intensity: 20
+intensity: 1000
 period: 60s
 children:
   - worker: w

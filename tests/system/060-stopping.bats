@@ -15,10 +15,17 @@ children:
 EOF
 	start_supd
 	wait_node w state ready
+	# Ready is the exec; what it does about signals it says itself.
+	[ -z "${3:-}" ] || armed root/w "$3"
+}
+
+# armed PATH TEXT: the worker has said that text.
+armed() {
+	wait_until "$PATIENCE" log_has "$1" "$2"
 }
 
 @test "SIGTERM, and an exit 0 in answer is a clean stop (D3)" {
-	one '[mole, clean-after-term, "100"]'
+	one '[mole, clean-after-term, "100"]' '' SIGTERM
 	run_supctl stop w
 	assert_node w state stopped
 	assert_node w last_exit stopped
@@ -29,35 +36,35 @@ EOF
 }
 
 @test "one that ignores SIGTERM is killed after its shutdown time" {
-	one '[mole, ignore-term]' 'shutdown: 300ms'
+	one '[mole, ignore-term]' 'shutdown: 300ms' SIGTERM
 	run_supctl stop w
 	assert_node w state stopped
 	assert_node w last_exit "killed by supd"
 }
 
 @test "brutal_kill asks no questions" {
-	one '[mole, clean-after-term, "60000"]' 'shutdown: brutal_kill'
+	one '[mole, clean-after-term, "60000"]' 'shutdown: brutal_kill' SIGTERM
 	run_supctl stop w
 	assert_node w last_exit "killed by supd"
 }
 
 @test "shutdown: infinity waits as long as it takes" {
-	one '[mole, clean-after-term, "1500"]' 'shutdown: infinity'
+	one '[mole, clean-after-term, "1500"]' 'shutdown: infinity' SIGTERM
 	run_supctl stop w
 	assert_node w last_exit stopped
 }
 
 @test "stop_signal is the signal that is sent" {
-	one '[sh, -c, "trap \"echo got it; exit 0\" USR2; while :; do mole exit 0 50; done"]' \
-		'stop_signal: USR2'
+	one '[sh, -c, "trap \"echo got it; exit 0\" USR2; echo armed; while :; do mole exit 0 50; done"]' \
+		'stop_signal: USR2' armed
 	run_supctl stop w
 	assert_node w last_exit stopped
 	wait_until "$PATIENCE" log_has root/w "got it"
 }
 
 @test "stop_sequence goes on to the next when one is not enough" {
-	one '[sh, -c, "trap \"echo int\" INT; trap \"echo bye; exit 0\" TERM; while :; do mole exit 0 50; done"]' \
-		'stop_sequence: [INT 500ms, TERM 5s, KILL]'
+	one '[sh, -c, "trap \"echo int\" INT; trap \"echo bye; exit 0\" TERM; echo armed; while :; do mole exit 0 50; done"]' \
+		'stop_sequence: [INT 500ms, TERM 5s, KILL]' armed
 	run_supctl stop w
 	assert_node w last_exit stopped
 	wait_until "$PATIENCE" log_has root/w bye
@@ -118,6 +125,9 @@ EOF
 	EOF
 	start_supd
 	wait_node root state up
+	for w in a b sub/c sub/d; do
+		armed "root/$w" SIGTERM
+	done
 	remember
 	run_supctl stop sub
 	assert_equal "$(story)" "stop d, stop c"
@@ -127,7 +137,7 @@ EOF
 }
 
 @test "a stop of supd ends all workers and exits 0" {
-	one '[mole, clean-after-term, "200"]'
+	one '[mole, clean-after-term, "200"]' '' SIGTERM
 	p=$(pid_of w)
 	stop_supd
 	assert_equal "$SUPD_RC" 0
@@ -158,6 +168,8 @@ EOF
 	EOF
 	start_supd
 	wait_node root state up
+	armed root/sub/a SIGTERM
+	armed root/sub/b SIGTERM
 	run_supctl stop --timeout 20s sub
 	assert_node sub state stopped
 }

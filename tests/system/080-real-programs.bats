@@ -91,9 +91,14 @@ children:
 EOF
 }
 
-# The processes of nginx's group.
-nginx_group() {
+# The pids of nginx's own workers.
+nginx_workers() {
 	ps -o pid= --ppid "$1" | tr -d ' '
+}
+
+# It listens before it forks them.
+has_two_workers() {
+	[ "$(nginx_workers "$1" | wc -l)" = 2 ]
 }
 
 @test "nginx: a stop leaves none of its own workers" {
@@ -102,8 +107,8 @@ nginx_group() {
 	start_supd
 	wait_node nginx state ready
 	master=$(pid_of nginx)
-	wait_until "$PATIENCE" test "$(nginx_group "$master" | wc -l)" -ge 1
-	kids=$(nginx_group "$master")
+	wait_until "$PATIENCE" has_two_workers "$master"
+	kids=$(nginx_workers "$master")
 	run_supctl stop nginx
 	assert_node nginx last_exit stopped
 	for k in $kids; do
@@ -117,8 +122,8 @@ nginx_group() {
 	start_supd
 	wait_node nginx state ready
 	master=$(pid_of nginx)
-	wait_until "$PATIENCE" test "$(nginx_group "$master" | wc -l)" -ge 1
-	kids=$(nginx_group "$master")
+	wait_until "$PATIENCE" has_two_workers "$master"
+	kids=$(nginx_workers "$master")
 	kill -KILL "$master"
 	wait_restarted nginx 1
 	for k in $kids; do

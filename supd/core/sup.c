@@ -500,11 +500,11 @@ stop_advance(struct engine *e, struct node *s)
 /* ---- the mailbox -------------------------------------------------------- */
 
 static bool
-is_live(const struct engine *e, const struct msg *m)
+is_here(const struct engine *e, const struct msg *m)
 {
 	const struct node *c = node_of(e, m->node);
 
-	return c->used && c->gen == m->gen && c->inc == m->inc;
+	return c->used && c->gen == m->gen && c->attached;
 }
 
 static void
@@ -514,11 +514,13 @@ handle(struct engine *e, struct node *s, const struct msg *m)
 
 	switch (m->kind) {
 	case MSG_EXIT:
-		if (is_live(e, m) && c->attached && c->state == CHILD_ENDED)
+		if (is_here(e, m) && c->inc == m->inc &&
+		    c->state == CHILD_ENDED)
 			handle_exit(e, s, c);
 		return;
 	case MSG_RETRY:
-		if (is_live(e, m) && c->attached && c->state == CHILD_WAITING &&
+		/* About the child, whichever failed start left it behind. */
+		if (is_here(e, m) && c->state == CHILD_WAITING &&
 		    !e->shutting_down) {
 			s->s.cause = c->end_cause;
 			restart(e, s, c);

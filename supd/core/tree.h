@@ -56,9 +56,10 @@ enum msg_kind {
 };
 
 /*
- * A message in a supervisor's mailbox.  It concerns `node` only while that is
- * still the same incarnation: what a stop has swallowed (X-3, R-7) or a
- * terminate_child cancelled (R-6) stays in the queue and is skipped.
+ * A message in a supervisor's mailbox.  An exit concerns `node` only while that
+ * is still the same incarnation: what a stop has swallowed (X-3, R-7) stays in
+ * the queue and is skipped.  A retry is about the child, if it is WAITING when
+ * its turn comes (R-6).
  */
 struct msg {
 	uint32_t next;

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ORACLE_COMPARE_H
+#define ORACLE_COMPARE_H
+
+#include "script.h"
+
+/*
+ * Do supd (`ours`) and OTP (`theirs`) tell the same of a script?
+ *
+ * Supervisors are concurrent, so only what each supervisor does, in order, and
+ * to which command it belongs is compared; a supervisor's own start and end
+ * belong to its parent too, which ties the sequences together.  A pool tells
+ * its children to stop in no order (T-5).
+ *
+ * Where we differ on purpose:
+ *   D3  a stopped child that ends `normal` or `shutdown` has obeyed; OTP
+ *       reports it when it is permanent;
+ *   T-6 the root's stop gives up the starts in progress, OTP waits for them:
+ *       from there on only the order of stops is compared.
+ *
+ * On a difference writes the first one to `ret_text` and returns false.
+ */
+bool compare(const struct script *s, const char *ours, const char *theirs,
+    struct buf *ret_text);
+
+#endif /* ORACLE_COMPARE_H */

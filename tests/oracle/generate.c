@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: ISC */
+/* Random scripts: the same one for the same seed. */
+#include "script.h"
+
+#define DEPTH_MAX  4
+#define LONG_S     1000 /* a period in which every restart counts */
+#define WINDOW_GAP 2300 /* ms: more than P + 1 s for P = 1 s (D8) */
+
+struct gen {
+	struct script *s;
+	uint64_t rng;
+	bool windows; /* one of the few seeds whose window slides */
+	int n;
+};
+
+/* splitmix64 */
+static uint32_t
+draw(struct gen *g, uint32_t below)
+{
+	uint64_t z = (g->rng += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return (uint32_t)((z ^ (z >> 31)) >> 33) % below;
+}
+
+static bool
+chance(struct gen *g, uint32_t percent)
+{
+	return draw(g, 100) < percent;
+}
+
+/* One of 0, 1, 2 ... by weight. */
+static int
+pick(struct gen *g, const int *weight, int n)
+{
+	int sum = 0, at;
+
+	for (int i = 0; i < n; i++)
+		sum += weight[i];
+	at = (int)draw(g, (uint32_t)sum);
+	for (int i = 0; i < n; i++)
+		if ((at -= weight[i]) < 0)
+			return i;
+	return n - 1;
+}
+
+static int
+depth(const struct script *s, int id)
+{
+	int d = 0;
+
+	for (; id != 0; id = s->item[id].parent)
+		d++;
+	return d;
+}
+
+/* ---- the tree ------------------------------------------------------------ */
+
+static void
+draw_shutdown(struct gen *g, enum on_stop on_stop, int *ret_ms)
+{
+	static const int obey[] = { 5000, 60000, FOR_EVER, BRUTAL };
+	static const int slow[] = { 60000, FOR_EVER, FOR_EVER, BRUTAL };
+	static const int refuse[] = { 0, 10, 20, BRUTAL };
+
+	switch (on_stop) {
+	case ON_STOP_OBEY:
+		*ret_ms = obey[draw(g, 4)];
+		break;
+	case ON_STOP_SLOW:
+		*ret_ms = slow[draw(g, 4)];
+		break;
+	case ON_STOP_REFUSE:
+		*ret_ms = refuse[draw(g, 4)];
+		break;
+	}
+}
+
+static enum restart_type
+draw_restart(struct gen *g, bool significant_wanted)
+{
+	static const int plain[] = { 60, 25, 15 }, bias[] = { 25, 45, 30 };
+
+	return (enum restart_type)pick(g, significant_wanted ? bias : plain, 3);
+}
+
+static void
+draw_child(struct gen *g, struct item *it)
+{
+	const struct item *p = &g->s->item[it->parent];
+	bool wanted = p->auto_shutdown != AUTO_NEVER;
+
+	it->restart = draw_restart(g, wanted);
+	it->significant = wanted && it->restart != PERMANENT && chance(g, 70);
+}
+
+static void
+draw_sup(struct gen *g, int id, int parent)
+{
+	static const int strategy[] = { 30, 27, 27, 16 };
+	static const int intensity[] = { 15, 20, 25, 15, 10, 15 };
+	static const int autos[] = { 65, 18, 17 };
+	static const int on_stop[] = { 60, 20, 20 };
+	struct item *it = &g->s->item[id];
+
+	*it = (struct item){
+		.used = true,
+		.is_sup = true,
+		.is_static = true,
+		.enabled = true,
+		.parent = parent,
+		.strategy = (enum strategy)pick(g, strategy, id == 1 ? 3 : 4),
+		.intensity = pick(g, intensity, 6),
+		.period_s = g->windows ? 1 : LONG_S,
+	};
+	if (it->strategy != SIMPLE_ONE_FOR_ONE)
+		it->auto_shutdown = (enum auto_shutdown)pick(g, autos, 3);
+	it->pool_restart = draw_restart(g, false);
+	draw_shutdown(g, (enum on_stop)pick(g, on_stop, 3), &it->shutdown_ms);
+	if (it->shutdown_ms == 0) /* all at once: some would hear of it */
+		it->shutdown_ms = 10;
+	if (parent != 0)
+		draw_child(g, it);
+}
+
+static void
+draw_worker(struct gen *g, int id, int parent, bool is_static)
+{
+	static const int on_stop[] = { 65, 22, 13 };
+	static const int answer[] = { 70, 15, 15 };
+	const struct item *p = &g->s->item[parent];
+	struct item *it = &g->s->item[id];
+
+	*it = (struct item){
+		.used = true,
+		.is_static = is_static,
+		.parent = parent,
+		.on_stop = (enum on_stop)pick(g, on_stop, 3),
+		.answer = (enum answer)pick(g, answer, 3),
+		.enabled = chance(g, 96),
+	};
+	if (p->strategy != SIMPLE_ONE_FOR_ONE) {
+		draw_child(g, it);
+		draw_shutdown(g, it->on_stop, &it->shutdown_ms);
+		return;
+	}
+	/* A pool's children share its template; they behave as it lets. */
+	it->restart = p->pool_restart;
+	it->shutdown_ms = p->shutdown_ms;
+	if (p->shutdown_ms >= 0 && p->shutdown_ms < 5000)
+		it->on_stop = ON_STOP_REFUSE;
+	else if (p->shutdown_ms != BRUTAL)
+		it->on_stop = p->shutdown_ms != 5000 && chance(g, 40)
+		                  ? ON_STOP_SLOW
+		                  : ON_STOP_OBEY;
+}
+
+static int
+draw_parent(struct gen *g, int below, bool is_static)
+{
+	for (;;) {
+		int p = 1 + (int)draw(g, (uint32_t)below);
+		const struct item *it = &g->s->item[p];
+
+		if (!it->is_sup || depth(g->s, p) >= DEPTH_MAX)
+			continue;
+		if (it->strategy == SIMPLE_ONE_FOR_ONE && is_static)
+			continue;
+		return p;
+	}
+}
+
+static void
+draw_tree(struct gen *g)
+{
+	int fixed = 2 + (int)draw(g, 11), extra;
+	bool pools = false;
+
+	draw_sup(g, 1, 0);
+	for (int id = 2; id <= fixed; id++) {
+		int p = draw_parent(g, id - 1, true);
+
+		if (chance(g, 30) && depth(g->s, p) < DEPTH_MAX - 1) {
+			draw_sup(g, id, p);
+			pools |= g->s->item[id].strategy == SIMPLE_ONE_FOR_ONE;
+		} else {
+			draw_worker(g, id, p, true);
+		}
+	}
+	extra = (int)draw(g, pools ? 7 : 4);
+	for (int k = 1; k <= extra; k++)
+		draw_worker(g, fixed + k, draw_parent(g, fixed, false), false);
+	g->n = fixed + extra;
+}
+
+/* ---- what befalls it ----------------------------------------------------- */
+
+static struct command *
+add(struct gen *g, enum op_kind kind, int id, int arg)
+{
+	struct script *s = g->s;
+
+	s->command[s->n_commands] = (struct command){
+		.n = 1,
+		.op = { { .kind = kind, .id = id, .arg = arg } },
+	};
+	return &s->command[s->n_commands++];
+}
+
+static int
+draw_item(struct gen *g, bool worker)
+{
+	for (int k = 0; k < 50; k++) {
+		int id = 2 + (int)draw(g, (uint32_t)(g->n - 1));
+
+		if (!worker || !g->s->item[id].is_sup)
+			return id;
+	}
+	return 0;
+}
+
+static bool
+in_pool(const struct gen *g, int id)
+{
+	return g->s->item[g->s->item[id].parent].strategy == SIMPLE_ONE_FOR_ONE;
+}
+
+static bool
+has_started(const struct gen *g, int id)
+{
+	for (int i = 0; i < g->s->n_commands; i++)
+		for (int k = 0; k < g->s->command[i].n; k++)
+			if (g->s->command[i].op[k].kind == OP_START &&
+			    g->s->command[i].op[k].id == id)
+				return true;
+	return false;
+}
+
+/* Of the operations that can be at once. */
+static bool
+draw_op(struct gen *g, int only_of, struct op *ret)
+{
+	static const enum op_kind kinds[] = { OP_DIE, OP_OK, OP_TERM, OP_START,
+		OP_TERMINATE, OP_RESTART, OP_DELETE };
+	static const int weight[] = { 40, 14, 9, 12, 11, 8, 8 };
+	enum op_kind kind = kinds[pick(g, weight, 7)];
+
+	for (int k = 0; k < 20; k++) {
+		int id = draw_item(g, kind <= OP_TERM);
+
+		if (id == 0 ||
+		    (only_of != 0 && g->s->item[id].parent != only_of))
+			continue;
+		/* A pool has no names: each of its children is born once. */
+		if (kind == OP_START && in_pool(g, id) && has_started(g, id))
+			continue;
+		*ret = (struct op){ .kind = kind, .id = id };
+		return true;
+	}
+	return false;
+}
+
+static void
+draw_acts(struct gen *g, int n)
+{
+	struct command *c;
+	struct op op;
+
+	if (!draw_op(g, 0, &op))
+		return;
+	c = add(g, op.kind, op.id, 0);
+	while (c->n < n && draw_op(g, g->s->item[c->op[0].id].parent, &op))
+		c->op[c->n++] = op;
+}
+
+static void
+draw_trouble(struct gen *g)
+{
+	int id = draw_item(g, true);
+
+	if (id == 0)
+		return;
+	if (chance(g, 55))
+		add(g, OP_FAIL, id, chance(g, 15) ? 99 : 1 + (int)draw(g, 4));
+	else
+		add(g, OP_HOLD, id, 1 + (int)draw(g, 3));
+}
+
+static void
+draw_command(struct gen *g)
+{
+	static const int weight[] = { 46, 14, 16, 14, 7, 3 };
+
+	switch (pick(g, weight, g->windows ? 6 : 5)) {
+	case 0:
+		draw_acts(g, 1);
+		break;
+	case 1:
+		draw_acts(g, 2 + (int)draw(g, OPS_MAX - 1));
+		break;
+	case 2:
+		draw_trouble(g);
+		break;
+	case 3:
+		add(g, OP_GO, 0, (int)draw(g, 6));
+		break;
+	case 4:
+		add(g, OP_DRAIN, 0, 0);
+		break;
+	default:
+		add(g, OP_WAIT, 0, WINDOW_GAP);
+		break;
+	}
+	if (chance(g, 25))
+		add(g, OP_WHICH, 0, 0);
+}
+
+void
+script_generate(struct script *ret, uint64_t seed)
+{
+	struct gen g = { .s = ret, .rng = seed * 0x100000001b3u };
+	int n;
+
+	*ret = (struct script){ 0 };
+	g.windows = seed % 40 == 0;
+	draw_tree(&g);
+	while (chance(&g, 15) && ret->n_commands < 3)
+		draw_trouble(&g);
+	add(&g, OP_BOOT, 0, 0);
+	if (chance(&g, 80))
+		add(&g, OP_DRAIN, 0, 0);
+	/* Pools are born empty. */
+	for (int id = 2; id <= g.n; id++)
+		if (in_pool(&g, id) && chance(&g, 75) && ret->n_commands < 12)
+			add(&g, OP_START, id, 0);
+	n = 3 + (int)draw(&g, 12);
+	for (int i = 0; i < n && ret->n_commands < COMMANDS_MAX - 6; i++)
+		draw_command(&g);
+	if (chance(&g, 80)) {
+		add(&g, OP_DRAIN, 0, 0);
+		add(&g, OP_WHICH, 0, 0);
+	}
+	add(&g, OP_SHUTDOWN, 0, 0);
+	add(&g, OP_DRAIN, 0, 0);
+}

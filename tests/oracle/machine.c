@@ -1,0 +1,724 @@
+/* SPDX-License-Identifier: ISC */
+#include "machine.h"
+
+#include "core/engine.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CAP       512
+#define QUEUE_MAX 256
+#define STEPS_MAX 20000
+
+enum life {
+	LIFE_NONE,
+	LIFE_RUNNING,
+	LIFE_HELD_START, /* a slow start, until `go` */
+	LIFE_HELD_STOP,  /* a slow stop, until `go` */
+	LIFE_REFUSING,   /* has been told to stop, will be killed */
+};
+
+struct proc {
+	enum life life;
+	node_t node;
+	uint64_t inc;
+	int fails, holds; /* of the next starts */
+	bool born;        /* has been started, once */
+};
+
+struct call {
+	enum op_kind op;
+	int id;
+};
+
+static struct machine {
+	struct script *s;
+	struct buf *out;
+	struct engine *e;
+	struct proc proc[ITEMS_MAX + 1];
+	struct worker_spec worker[ITEMS_MAX + 1];
+	struct sup_spec sup[ITEMS_MAX + 1];
+	mono_t window[CAP][8];
+	int n_windows;
+	struct event queue[QUEUE_MAX]; /* a ring: all of it is due now */
+	uint32_t head, tail;
+	int refusing;
+	bool stopping; /* the root has been told to stop */
+	mono_t now;
+	struct call call[COMMANDS_MAX * OPS_MAX + 1]; /* by tag */
+	uint64_t n_calls;
+} m;
+
+static _Alignas(max_align_t) char memory[1 << 20];
+
+static int
+item_of(node_t n)
+{
+	return atoi(engine_name(m.e, n));
+}
+
+static struct event *
+push(enum event_kind kind, int id)
+{
+	struct event *ev = &m.queue[m.tail++ % QUEUE_MAX];
+
+	assert(m.tail - m.head < QUEUE_MAX);
+	*ev = (struct event){
+		.kind = kind, .node = m.proc[id].node, .inc = m.proc[id].inc
+	};
+	return ev;
+}
+
+static void
+push_exit(int id, int code, bool is_signal)
+{
+	struct event *ev = push(EV_EXITED, id);
+
+	m.refusing -= m.proc[id].life == LIFE_REFUSING;
+	m.proc[id].life = LIFE_NONE;
+	ev->code = code;
+	ev->is_signal = is_signal;
+}
+
+static void
+push_answer(int id)
+{
+	switch (m.s->item[id].answer) {
+	case ANSWER_SHUTDOWN:
+		push_exit(id, SIGTERM, true);
+		break;
+	case ANSWER_NORMAL:
+		push_exit(id, 0, false);
+		break;
+	case ANSWER_CRASH:
+		push_exit(id, 1, false);
+		break;
+	}
+}
+
+/* ---- effects ------------------------------------------------------------- */
+
+/* A start fails as a missing program does, or as one that gives up early. */
+static void
+fail_start(int id, bool executed)
+{
+	buf_printf(m.out, "fail %d\n", id);
+	if (executed || id % 2 == 0) {
+		if (!executed)
+			push(EV_EXECED, id);
+		push_exit(id, 1, false);
+		return;
+	}
+	push(EV_SPAWN_FAILED, id)->code = ENOENT;
+	m.proc[id].life = LIFE_NONE;
+}
+
+static void
+on_spawn(const struct effect *eff)
+{
+	int id = item_of(eff->node);
+	struct proc *p = &m.proc[id];
+
+	if (p->life != LIFE_NONE)
+		buf_printf(m.out, "double %d\n", id);
+	buf_printf(m.out, "start %d\n", id);
+	p->node = eff->node;
+	p->inc = eff->inc;
+	p->life = LIFE_RUNNING;
+	p->born = true;
+	if (p->holds > 0) {
+		p->holds--;
+		p->life = LIFE_HELD_START;
+		push(EV_EXECED, id);
+	} else if (p->fails > 0) {
+		p->fails--;
+		fail_start(id, false);
+	} else {
+		push(EV_EXECED, id);
+		push(EV_READY, id);
+	}
+}
+
+static void
+on_signal(const struct effect *eff)
+{
+	int id = item_of(eff->node);
+	struct proc *p = &m.proc[id];
+
+	/* OTP sees that it is dead already, and does not tell it. */
+	if (p->life == LIFE_NONE || p->inc != eff->inc)
+		return;
+	if (eff->sig == SIGKILL) {
+		buf_printf(m.out, "kill %d\n", id);
+		push_exit(id, SIGKILL, true);
+		return;
+	}
+	/* T-1: with 0 ms the kill is there before it can hear of the stop. */
+	if (m.s->item[id].shutdown_ms != 0)
+		buf_printf(m.out, "stop %d\n", id);
+	switch (m.s->item[id].on_stop) {
+	case ON_STOP_OBEY:
+		push_answer(id);
+		break;
+	case ON_STOP_SLOW:
+		p->life = LIFE_HELD_STOP;
+		break;
+	case ON_STOP_REFUSE:
+		p->life = LIFE_REFUSING;
+		m.refusing++;
+		break;
+	}
+}
+
+static void
+give_up_start(int id)
+{
+	buf_printf(m.out, "start_given_up %d\n", id);
+}
+
+static void
+on_sup_state(const struct effect *eff)
+{
+	int id = item_of(eff->node);
+
+	if (eff->to == CHILD_STARTING)
+		buf_printf(m.out, "start %d\n", id);
+	else if (eff->to == CHILD_READY)
+		buf_printf(m.out, "up %d\n", id);
+	else if (eff->to == CHILD_STOPPED && eff->from == CHILD_STARTING)
+		buf_printf(m.out, "failed %d\n", id);
+	else if (eff->to == CHILD_ENDED ||
+		 (eff->to == CHILD_STOPPED &&
+		     (eff->from == CHILD_READY || eff->from == CHILD_STOPPING)))
+		buf_printf(m.out, "end %d\n", id);
+}
+
+static const char *
+reason_word(const struct reason *r)
+{
+	if (r->kind == REASON_NORMAL)
+		return "normal";
+	if (r->kind == REASON_SHUTDOWN)
+		return "shutdown";
+	return r->kind == REASON_KILLED ? "killed" : "crash";
+}
+
+static void
+on_report(const struct effect *eff)
+{
+	int id = item_of(eff->node);
+
+	switch (eff->report) {
+	case REPORT_CHILD_TERMINATED:
+		buf_printf(m.out, "terminated %d\n", id);
+		break;
+	case REPORT_START_ERROR:
+		buf_printf(m.out, "start_error %d\n", id);
+		break;
+	case REPORT_SHUTDOWN_ERROR:
+		buf_printf(m.out, "shutdown_error %d %s\n", id,
+		    reason_word(&eff->reason));
+		break;
+	case REPORT_GAVE_UP:
+		buf_printf(
+		    m.out, "gave_up %d %d\n", id, item_of(eff->offender));
+		break;
+	case REPORT_RESTART:
+	case REPORT_AUTO_SHUTDOWN:
+	case REPORT_KIND_N:
+		break;
+	}
+}
+
+static void
+on_reply(uint64_t tag, const char *result)
+{
+	const struct call *c = &m.call[tag];
+
+	buf_printf(m.out, "reply %d %s %s\n", c->id, op_names[c->op], result);
+}
+
+static void
+on_effect(void *ctx, const struct effect *eff)
+{
+	(void)ctx;
+	switch (eff->kind) {
+	case EFF_SPAWN:
+		on_spawn(eff);
+		break;
+	case EFF_SIGNAL:
+		on_signal(eff);
+		break;
+	case EFF_STATE:
+		if (engine_is_sup(m.e, eff->node))
+			on_sup_state(eff);
+		else if (eff->to == CHILD_STARTING && m.stopping)
+			give_up_start(item_of(eff->node));
+		break;
+	case EFF_REPORT:
+		on_report(eff);
+		break;
+	case EFF_REPLY:
+		on_reply(eff->tag, eff->result == RESULT_SIMPLE
+				       ? "simple"
+				       : result_name(eff->result));
+		break;
+	case EFF_FREED:
+	case EFF_DONE:
+	case EFF_KIND_N:
+		break;
+	}
+}
+
+static void
+step(struct event *ev)
+{
+	struct effects todo = { on_effect, NULL };
+
+	ev->now = m.now;
+	engine_step(m.e, ev, &todo);
+	engine_check(m.e);
+}
+
+/* Until nothing moves but by a command. */
+static bool
+settle(void)
+{
+	for (int guard = 0; guard < STEPS_MAX; guard++) {
+		struct event ev = { .kind = EV_TICK };
+
+		if (m.head != m.tail)
+			ev = m.queue[m.head++ % QUEUE_MAX];
+		else if (m.refusing > 0 && !mono_is_never(engine_deadline(m.e)))
+			m.now = engine_deadline(m.e);
+		else
+			return true;
+		step(&ev);
+	}
+	return false;
+}
+
+/* ---- the tree ------------------------------------------------------------ */
+
+static void
+make_specs(int id)
+{
+	const struct item *it = &m.s->item[id];
+	struct worker_spec *w = &m.worker[id];
+	int64_t wait_ns =
+	    it->shutdown_ms < 0 ? -1 : it->shutdown_ms * NS_PER_MS;
+
+	m.sup[id] = (struct sup_spec){
+		.strategy = it->strategy,
+		.auto_shutdown = it->auto_shutdown,
+		.restart = it->restart,
+		.significant = it->significant,
+		.intensity = (uint32_t)it->intensity,
+		.period_ns = it->period_s * NS_PER_S,
+		.shutdown_deadline_ns = -1,
+	};
+	*w = (struct worker_spec){
+		.restart = it->restart,
+		.significant = it->significant,
+		.enabled = it->enabled,
+		.ready = READY_EVENT,
+		.start_timeout_ns = -1,
+		.stop = { { SIGTERM, wait_ns }, { SIGKILL, 0 } },
+		.n_stop = it->shutdown_ms == FOR_EVER ? 1 : 2,
+		.success = { .code = { 1 } },
+	};
+	if (it->shutdown_ms == BRUTAL) {
+		w->stop[0] = w->stop[1];
+		w->n_stop = 1;
+	}
+}
+
+/* An item and its static children. */
+static node_t
+add_item(node_t parent, int id)
+{
+	const struct item *it = &m.s->item[id];
+	char name[16];
+	node_t n;
+
+	snprintf(name, sizeof(name), "%d", id);
+	if (!it->is_sup) {
+		n = engine_add_worker(m.e, parent, name, &m.worker[id]);
+		assert(n != NODE_NONE);
+		return n;
+	}
+	assert(m.n_windows < CAP);
+	n = engine_add_sup(
+	    m.e, parent, name, &m.sup[id], m.window[m.n_windows++]);
+	assert(n != NODE_NONE);
+	for (int i = id + 1; i <= ITEMS_MAX; i++)
+		if (m.s->item[i].used && m.s->item[i].is_static &&
+		    m.s->item[i].parent == id)
+			add_item(n, i);
+	return n;
+}
+
+static node_t
+find(int id)
+{
+	char name[16];
+	node_t p;
+
+	if (id == 1)
+		return NODE_ROOT;
+	p = find(m.s->item[id].parent);
+	snprintf(name, sizeof(name), "%d", id);
+	return p != NODE_NONE ? engine_find_child(m.e, p, name) : NODE_NONE;
+}
+
+static bool
+is_up(node_t sup)
+{
+	enum child_state s;
+
+	if (sup == NODE_NONE)
+		return false;
+	s = engine_state(m.e, sup);
+	return s == CHILD_STARTING || s == CHILD_READY || s == CHILD_STOPPING;
+}
+
+/* ---- commands ------------------------------------------------------------ */
+
+static bool
+is_death(enum op_kind k)
+{
+	return k == OP_DIE || k == OP_OK || k == OP_TERM;
+}
+
+/* The end of a process, as its supervisor will see it; true if it lived. */
+static bool
+kill_proc(const struct op *o, struct event *ret)
+{
+	struct proc *p = &m.proc[o->id];
+
+	if (p->life == LIFE_NONE)
+		return false;
+	if (p->life == LIFE_HELD_START)
+		buf_printf(m.out, "fail %d\n", o->id);
+	m.refusing -= p->life == LIFE_REFUSING;
+	p->life = LIFE_NONE;
+	*ret = (struct event){
+		.kind = EV_EXITED,
+		.node = p->node,
+		.inc = p->inc,
+		.code = o->kind == OP_DIE  ? 1
+		        : o->kind == OP_OK ? 0
+		                           : SIGTERM,
+		.is_signal = o->kind == OP_TERM,
+	};
+	return true;
+}
+
+static bool
+is_pool(int sup)
+{
+	return m.s->item[sup].strategy == SIMPLE_ONE_FOR_ONE;
+}
+
+/* A child that is not there, as the core's shell answers; false: see (D2). */
+static bool
+call_absent(const struct op *o, node_t sup)
+{
+	int parent = m.s->item[o->id].parent;
+
+	if (engine_busy(m.e, sup))
+		return false;
+	if (!is_pool(parent)) {
+		on_reply(m.n_calls, "not_found");
+	} else if (o->kind != OP_TERMINATE) {
+		on_reply(m.n_calls, "simple");
+	} else if (m.proc[o->id].born) {
+		/* O-1: a pool knows no names; a dead pid is no error. */
+		on_reply(m.n_calls, "ok");
+	}
+	return true;
+}
+
+/*
+ * Returns false if the operation must not be put to OTP either: there it would
+ * be about a process that is no more, here it is about the next one (D2).
+ */
+static bool
+call_op(const struct op *o, uint64_t sup_inc)
+{
+	static const enum event_kind kinds[OP_N] = {
+		[OP_START] = EV_START_CHILD,
+		[OP_TERMINATE] = EV_TERMINATE_CHILD,
+		[OP_RESTART] = EV_RESTART_CHILD,
+		[OP_DELETE] = EV_DELETE_CHILD,
+	};
+	int parent = m.s->item[o->id].parent;
+	node_t sup = find(parent), child = find(o->id);
+	struct event ev = { .kind = kinds[o->kind], .node = child };
+
+	m.call[++m.n_calls] = (struct call){ o->kind, o->id };
+	ev.tag = m.n_calls;
+	if (sup_inc != 0 &&
+	    (!is_up(sup) || engine_incarnation(m.e, sup) != sup_inc))
+		return false;
+	if (!is_up(sup)) {
+		on_reply(m.n_calls, "noproc");
+		return true;
+	}
+	if (o->kind == OP_START) {
+		ev.node = sup;
+		ev.child = add_item(NODE_NONE, o->id);
+	} else if (child == NODE_NONE) {
+		return call_absent(o, sup);
+	} else if (is_pool(parent) && engine_busy(m.e, sup) &&
+		   engine_state(m.e, child) != CHILD_READY &&
+		   engine_state(m.e, child) != CHILD_STOPPING) {
+		return false;
+	}
+	step(&ev);
+	return true;
+}
+
+/*
+ * What comes at once.  A supervisor that waits for a child to start or to stop
+ * picks the end of that child out of its mailbox, whatever came before it: such
+ * an end is told last.
+ */
+static void
+at_once(struct command *c)
+{
+	struct event ev[OPS_MAX];
+	bool lived[OPS_MAX] = { false }, held[OPS_MAX];
+	node_t sup = find(m.s->item[c->op[0].id].parent);
+	uint64_t sup_inc = is_up(sup) ? engine_incarnation(m.e, sup) : 0;
+	int kept = 0;
+
+	for (int i = 0; i < c->n; i++) {
+		held[i] = m.proc[c->op[i].id].life >= LIFE_HELD_START;
+		if (is_death(c->op[i].kind))
+			lived[i] = kill_proc(&c->op[i], &ev[i]);
+	}
+	for (int i = 0; i < c->n; i++)
+		if (lived[i] && !held[i])
+			step(&ev[i]);
+		else if (!is_death(c->op[i].kind) &&
+			 !call_op(&c->op[i], sup_inc))
+			c->op[i].kind = OP_N;
+	for (int i = 0; i < c->n; i++)
+		if (lived[i] && held[i])
+			step(&ev[i]);
+	for (int i = 0; i < c->n; i++)
+		if (c->op[i].kind != OP_N)
+			c->op[kept++] = c->op[i];
+	c->n = kept;
+}
+
+static int
+count_held(void)
+{
+	int n = 0;
+
+	for (int id = 1; id <= ITEMS_MAX; id++)
+		n += m.proc[id].life == LIFE_HELD_START ||
+		     m.proc[id].life == LIFE_HELD_STOP;
+	return n;
+}
+
+static void
+go(int k)
+{
+	int n = count_held();
+
+	if (n == 0)
+		return;
+	k %= n;
+	for (int id = 1; id <= ITEMS_MAX; id++) {
+		struct proc *p = &m.proc[id];
+
+		if (p->life != LIFE_HELD_START && p->life != LIFE_HELD_STOP)
+			continue;
+		if (k-- > 0)
+			continue;
+		if (p->life == LIFE_HELD_STOP) {
+			push_answer(id);
+		} else if (p->fails > 0) {
+			p->fails--;
+			fail_start(id, true);
+		} else {
+			p->life = LIFE_RUNNING;
+			push(EV_READY, id);
+		}
+		return;
+	}
+}
+
+static bool
+drain(void)
+{
+	while (count_held() > 0) {
+		go(0);
+		if (!settle())
+			return false;
+	}
+	return true;
+}
+
+static const char *
+state_word(node_t n)
+{
+	switch (engine_state(m.e, n)) {
+	case CHILD_READY:
+		return "running";
+	case CHILD_WAITING:
+		return "restarting";
+	case CHILD_STOPPED:
+		return "stopped";
+	case CHILD_STARTING:
+	case CHILD_STOPPING:
+	case CHILD_ENDED:
+	case CHILD_STATE_N:
+		break;
+	}
+	return "between";
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void
+which(int id)
+{
+	node_t sup = find(id), n;
+	char text[64][24];
+	size_t k = 0;
+
+	if (sup == NODE_NONE || engine_state(m.e, sup) != CHILD_READY)
+		return;
+	for (n = engine_first_child(m.e, sup); n != NODE_NONE && k < 64;
+	     n = engine_next_child(m.e, n)) {
+		bool hidden =
+		    is_pool(id) && engine_state(m.e, n) == CHILD_WAITING;
+
+		snprintf(text[k++], sizeof(text[0]), "%s=%s",
+		    hidden ? "?" : engine_name(m.e, n), state_word(n));
+	}
+	if (is_pool(id))
+		qsort(text, k, sizeof(text[0]), by_text);
+	buf_printf(m.out, "which %d ", id);
+	for (size_t i = 0; i < k; i++)
+		buf_printf(m.out, "%s%s", i > 0 ? " " : "", text[i]);
+	buf_puts(m.out, "\n");
+}
+
+static void
+which_all(void)
+{
+	if (count_held() > 0)
+		return;
+	for (int id = 1; id <= ITEMS_MAX; id++)
+		if (m.s->item[id].used && m.s->item[id].is_sup)
+			which(id);
+}
+
+/* Starts in progress are given up when the root is stopped; OTP waits. */
+static void
+shut_down(void)
+{
+	struct event ev = { .kind = EV_SHUTDOWN };
+
+	buf_puts(m.out, "root_stop 0\n");
+	for (int id = 1; id <= ITEMS_MAX; id++) {
+		node_t n = m.s->item[id].used ? find(id) : NODE_NONE;
+
+		if (m.proc[id].life == LIFE_RUNNING)
+			buf_printf(m.out, "root_stop %d\n", id);
+		if (m.proc[id].life == LIFE_HELD_START ||
+		    (n != NODE_NONE && engine_state(m.e, n) == CHILD_WAITING))
+			give_up_start(id);
+	}
+	m.stopping = true;
+	step(&ev);
+}
+
+static bool
+run_command(struct command *c)
+{
+	struct event boot = { .kind = EV_BOOT };
+	const struct op *o = &c->op[0];
+
+	switch (o->kind) {
+	case OP_BOOT:
+		step(&boot);
+		break;
+	case OP_SHUTDOWN:
+		shut_down();
+		break;
+	case OP_WHICH:
+		which_all();
+		break;
+	case OP_DRAIN:
+		return drain();
+	case OP_WAIT:
+		m.now = mono_add(m.now, o->arg * NS_PER_MS);
+		break;
+	case OP_GO:
+		go(o->arg);
+		break;
+	case OP_FAIL:
+		m.proc[o->id].fails = o->arg;
+		break;
+	case OP_HOLD:
+		m.proc[o->id].holds = o->arg;
+		break;
+	case OP_DIE:
+	case OP_OK:
+	case OP_TERM:
+	case OP_START:
+	case OP_TERMINATE:
+	case OP_RESTART:
+	case OP_DELETE:
+		at_once(c);
+		break;
+	case OP_N:
+		break;
+	}
+	return settle();
+}
+
+bool
+machine_run(struct script *s, struct buf *out)
+{
+	memset(memory, 0, engine_size(CAP));
+	assert(engine_size(CAP) <= sizeof(memory));
+	memset(&m, 0, offsetof(struct machine, window));
+	m.n_windows = 0;
+	m.head = m.tail = 0;
+	m.refusing = 0;
+	m.stopping = false;
+	m.n_calls = 0;
+	m.now = (mono_t){ NS_PER_S };
+	m.s = s;
+	m.out = out;
+	m.e = engine_init(memory, CAP);
+	for (int id = 1; id <= ITEMS_MAX; id++)
+		if (s->item[id].used)
+			make_specs(id);
+	add_item(NODE_NONE, 1);
+	for (int i = 0; i < s->n_commands; i++) {
+		buf_puts(out, "=\n");
+		if (!run_command(&s->command[i]))
+			return false;
+		/* Nothing of it can be put to OTP. */
+		if (s->command[i].n == 0) {
+			out->len -= 2;
+			out->data[out->len] = '\0';
+			script_drop_command(s, i--);
+		}
+	}
+	return true;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ORACLE_MACHINE_H
+#define ORACLE_MACHINE_H
+
+#include "script.h"
+
+/*
+ * Run a script on supd's core and a simulated machine, in virtual time.
+ *
+ * What happens is written to `out`, one line each, "=" before each command:
+ *
+ *   start ID | fail ID | stop ID | kill ID     a worker, or a sup is started
+ *   up SUP | failed SUP | end SUP              its boot, its end
+ *   gave_up SUP ID | terminated ID | start_error ID
+ *   shutdown_error ID REASON
+ *   reply ID OP RESULT
+ *   which SUP ID=STATE ...
+ *   root_stop ID                               runs when the root is stopped
+ *   start_given_up ID                          because of that
+ *
+ * Operations that name a child which is not there while its supervisor is busy
+ * are removed from the script: the core resolves a name when it is asked (D2:
+ * an operation is about an incarnation), OTP when its turn has come.
+ *
+ * Returns false if the machine would not come to rest.
+ */
+bool machine_run(struct script *s, struct buf *out);
+
+#endif /* ORACLE_MACHINE_H */

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ORACLE_SCRIPT_H
+#define ORACLE_SCRIPT_H
+
+#include "base/buf.h"
+#include "core/spec.h"
+
+/*
+ * A supervision tree and what befalls it, as data and as text:
+ *
+ *   sup ID PARENT ofo|rfo|ofa|sofo I P p|t|x SIG never|any|all POOL SHUTDOWN
+ *   work ID PARENT p|t|x SIG SHUTDOWN obey|slow|refuse ANSWER ENABLED STATIC
+ *
+ * Item 1 is the root; items are children in the order of their numbers.  POOL
+ * and SHUTDOWN of a sup are its template's, when it is a pool.  SHUTDOWN: ms,
+ * -1 infinity, -2 brutal.  slow: a stop takes until `go`.  ANSWER: how it ends
+ * when told to stop: shutdown (SIGTERM), normal (exit 0), crash (exit 1).
+ *
+ * Then a command a line; operations joined by `;` are at once, and children of
+ * one supervisor:
+ *
+ *   boot | shutdown | which | drain | wait MS | go K | fail ID N | hold ID N
+ *   die ID | ok ID | term ID | start ID | terminate ID | restart ID | delete ID
+ *
+ * fail, hold: the next N starts of it fail, or take until `go`.  go K: the
+ * (K modulo how many)-th thing held goes on.  drain: go until nothing is held.
+ */
+
+#define ITEMS_MAX    24
+#define COMMANDS_MAX 40
+#define OPS_MAX      3
+#define FOR_EVER     (-1)
+#define BRUTAL       (-2)
+
+enum on_stop { ON_STOP_OBEY, ON_STOP_SLOW, ON_STOP_REFUSE };
+enum answer { ANSWER_SHUTDOWN, ANSWER_NORMAL, ANSWER_CRASH };
+
+struct item {
+	bool used;
+	bool is_sup;
+	int parent; /* 0: none */
+	enum restart_type restart;
+	bool significant;
+	enum strategy strategy;
+	int intensity, period_s;
+	enum auto_shutdown auto_shutdown;
+	enum restart_type pool_restart;
+	int shutdown_ms; /* a worker's, or a pool's template's */
+	enum on_stop on_stop;
+	enum answer answer;
+	bool enabled;
+	bool is_static;
+};
+
+enum op_kind {
+	OP_BOOT,
+	OP_SHUTDOWN,
+	OP_WHICH,
+	OP_DRAIN,
+	OP_WAIT, /* arg */
+	OP_GO,   /* arg */
+	OP_FAIL, /* id, arg */
+	OP_HOLD, /* id, arg */
+	OP_DIE,  /* id; and so on */
+	OP_OK,
+	OP_TERM,
+	OP_START,
+	OP_TERMINATE,
+	OP_RESTART,
+	OP_DELETE,
+	OP_N
+};
+
+struct op {
+	enum op_kind kind;
+	int id;
+	int arg;
+};
+
+struct command {
+	int n;
+	struct op op[OPS_MAX];
+};
+
+struct script {
+	struct item item[ITEMS_MAX + 1]; /* [0] is not used */
+	int n_commands;
+	struct command command[COMMANDS_MAX];
+};
+
+extern const char *const op_names[OP_N];
+
+/* The same script for the same seed, always. */
+void script_generate(struct script *ret, uint64_t seed);
+
+void script_print(const struct script *s, struct buf *out);
+void script_print_command(const struct command *c, struct buf *out);
+
+/* -EINVAL, and *ret_line is the line that is wrong. */
+must_check int script_parse(
+    const char *text, struct script *ret, int *ret_line);
+
+/* Forget an item, what is below it and what is done to it. */
+void script_drop_item(struct script *s, int id);
+void script_drop_command(struct script *s, int i);
+
+#endif /* ORACLE_SCRIPT_H */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "bus/names.h"
 
+#include "base/edit.h"
 #include "bus/bus.h"
 #include "bus/jsonrpc.h"
 
@@ -96,36 +97,6 @@ names_find(struct bus *b, const char *text)
 	return n != NULL ? n->peer : NULL;
 }
 
-/* Edit distance of texts up to PROTO_NAME_MAX, or a large number. */
-static unsigned
-distance(const char *a, const char *z)
-{
-	unsigned row[PROTO_NAME_MAX + 1];
-	size_t la = strlen(a), lz = strlen(z);
-
-	if (la > PROTO_NAME_MAX || lz > PROTO_NAME_MAX)
-		return 1000;
-	for (size_t j = 0; j <= lz; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= la; i++) {
-		unsigned diag = row[0];
-
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= lz; j++) {
-			unsigned up = row[j];
-			unsigned d = diag + (a[i - 1] != z[j - 1]);
-
-			if (up + 1 < d)
-				d = up + 1;
-			if (row[j - 1] + 1 < d)
-				d = row[j - 1] + 1;
-			row[j] = d;
-			diag = up;
-		}
-	}
-	return row[lz];
-}
-
 static bool
 is_like(const char *text, const char *other)
 {
@@ -133,7 +104,7 @@ is_like(const char *text, const char *other)
 
 	if (len == 0)
 		return false;
-	return distance(text, other) <= 1 + len / 4 ||
+	return edit_distance(text, other, 1 + (unsigned)len / 4) != EDIT_FAR ||
 	       (len >= 3 && strstr(other, text) != NULL);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "conf/value.h"
 
+#include "base/edit.h"
 #include "base/mono.h"
 #include "core/reason.h"
 
@@ -383,48 +384,15 @@ value_split(const char **s, struct buf *word)
 	return 1;
 }
 
-/* Optimal string alignment distance, given up beyond `max`. */
-static size_t
-distance(const char *a, const char *b, size_t max)
-{
-	size_t row[3][NAME_MAX_LEN + 1];
-	size_t la = strlen(a), lb = strlen(b), i, j;
-
-	if (la > NAME_MAX_LEN || lb > NAME_MAX_LEN ||
-	    (la > lb ? la - lb : lb - la) > max)
-		return SIZE_MAX;
-	for (j = 0; j <= lb; j++)
-		row[0][j] = j;
-	for (i = 1; i <= la; i++) {
-		size_t *cur = row[i % 3], *prev = row[(i - 1) % 3];
-		size_t *prev2 = row[(i + 1) % 3];
-
-		cur[0] = i;
-		for (j = 1; j <= lb; j++) {
-			size_t d = prev[j - 1] + (a[i - 1] != b[j - 1]);
-
-			if (prev[j] + 1 < d)
-				d = prev[j] + 1;
-			if (cur[j - 1] + 1 < d)
-				d = cur[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-			    a[i - 2] == b[j - 1] && prev2[j - 2] + 1 < d)
-				d = prev2[j - 2] + 1;
-			cur[j] = d;
-		}
-	}
-	return row[la % 3][lb];
-}
-
 const char *
 value_suggest(const char *s, const char *const *candidates, size_t n)
 {
-	size_t len = strlen(s), max = len <= 3 ? 1 : len / 3, best = max + 1;
+	size_t len = strlen(s), i;
+	unsigned max = len <= 3 ? 1 : (unsigned)len / 3, best = max + 1, d;
 	const char *found = NULL;
-	size_t i, d;
 
 	for (i = 0; i < n; i++) {
-		d = distance(s, candidates[i], max);
+		d = edit_distance(s, candidates[i], max);
 		if (d < best && d < len) {
 			best = d;
 			found = candidates[i];

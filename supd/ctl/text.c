@@ -273,30 +273,3 @@ text_width(const char *s)
 	}
 	return width;
 }
-
-unsigned
-text_distance(const char *a, const char *b)
-{
-	unsigned row[64], la = 0, lb = (unsigned)strlen(b);
-
-	if (lb >= ARRAY_LEN(row) || strlen(a) >= ARRAY_LEN(row))
-		return 64;
-	for (unsigned j = 0; j <= lb; j++)
-		row[j] = j;
-	for (; a[la] != '\0'; la++) {
-		unsigned diag = row[0];
-
-		row[0] = la + 1;
-		for (unsigned j = 1; j <= lb; j++) {
-			unsigned best = diag + (a[la] != b[j - 1]);
-
-			diag = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[lb];
-}

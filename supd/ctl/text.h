@@ -53,7 +53,4 @@ const char *text_short_path(const char *path);
 /* Columns that `s` takes on a terminal. */
 size_t text_width(const char *s);
 
-/* Edit distance, for "did you mean"; both at most 63 bytes long. */
-unsigned text_distance(const char *a, const char *b);
-
 #endif /* CTL_TEXT_H */

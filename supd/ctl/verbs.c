@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "ctl/verbs.h"
 
-#include "ctl/text.h"
+#include "base/edit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,10 +100,10 @@ const char *
 verb_guess(const char *name)
 {
 	const char *best = NULL;
-	unsigned best_distance = 3; /* more wrong letters are another word */
+	unsigned best_distance = 3; /* more slips make another word */
 
 	for (size_t i = 0; i < n_verbs; i++) {
-		unsigned d = text_distance(name, verbs[i].name);
+		unsigned d = edit_distance(name, verbs[i].name, 2);
 
 		if (d < best_distance && d < strlen(verbs[i].name)) {
 			best = verbs[i].name;

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "engine/path.h"
 
+#include "base/edit.h"
 #include "wire/wire.h"
 
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Longer names are not compared: the cost is their product. */
-#define SUGGEST_MAX 128
 
 void
 path_set_fini(struct path_set *set)
@@ -96,39 +94,6 @@ path_find(const struct engine *e, const char *pattern, struct path_set *ret)
 	return find_below(e, NODE_ROOT, pattern, ret);
 }
 
-static uint32_t
-min3(uint32_t a, uint32_t b, uint32_t c)
-{
-	uint32_t m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Levenshtein's distance; both are shorter than SUGGEST_MAX. */
-static uint32_t
-distance(const char *a, const char *b)
-{
-	uint32_t row[SUGGEST_MAX + 1];
-	size_t n = strlen(b);
-
-	for (uint32_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (uint32_t i = 1; a[i - 1] != '\0'; i++) {
-		uint32_t diagonal = row[0];
-
-		row[0] = i;
-		for (uint32_t j = 1; j <= n; j++) {
-			uint32_t up = row[j];
-			uint32_t change = a[i - 1] != b[j - 1];
-
-			row[j] =
-			    min3(up + 1, row[j - 1] + 1, diagonal + change);
-			diagonal = up;
-		}
-	}
-	return row[n];
-}
-
 /* The short path of n: "" for the root.  False: too long to compare. */
 static bool
 short_path(const struct engine *e, node_t n, char *buf, size_t len)
@@ -161,12 +126,12 @@ bool
 path_suggest(
     const struct engine *e, const char *pattern, char *ret_path, size_t len)
 {
-	char path[SUGGEST_MAX];
+	char path[EDIT_TEXT_MAX + 1];
 	size_t asked = strlen(pattern);
 	uint32_t best = (uint32_t)asked / 3 + 1, d;
 	bool found = false;
 
-	if (asked == 0 || asked >= SUGGEST_MAX || path_is_glob(pattern))
+	if (asked == 0 || asked > EDIT_TEXT_MAX || path_is_glob(pattern))
 		return false;
 	for (node_t n = next_in_tree(e, NODE_ROOT); n != NODE_NONE;
 	     n = next_in_tree(e, n)) {
@@ -175,7 +140,7 @@ path_suggest(
 		/* "api" for "web/api": the right name without its place. */
 		d = strcmp(pattern, engine_name(e, n)) == 0
 		        ? 0
-		        : distance(pattern, path);
+		        : edit_distance(pattern, path, best);
 		if (d < best || (d == best && !found)) {
 			best = d;
 			found = true;

@@ -201,22 +201,6 @@ a_short_path_leaves_the_root_out(void **state)
 }
 
 static void
-distance_counts_edits(void **state)
-{
-	char longer[100];
-
-	(void)state;
-	memset(longer, 'x', sizeof(longer) - 1);
-	longer[sizeof(longer) - 1] = '\0';
-	assert_int_equal(text_distance("status", "status"), 0);
-	assert_int_equal(text_distance("statsu", "status"), 2);
-	assert_int_equal(text_distance("", "abc"), 3);
-	assert_int_equal(text_distance("start", "stop"), 3);
-	assert_int_equal(text_distance(longer, "a"), 64);
-	assert_int_equal(text_distance("a", longer), 64);
-}
-
-static void
 a_table_aligns_by_what_is_seen(void **state)
 {
 	struct table *t = table_new(2);
@@ -304,7 +288,6 @@ main(void)
 		cmocka_unit_test(printable_utf8_stays_and_the_rest_is_encoded),
 		cmocka_unit_test(width_is_counted_in_columns),
 		cmocka_unit_test(a_short_path_leaves_the_root_out),
-		cmocka_unit_test(distance_counts_edits),
 		cmocka_unit_test(a_table_aligns_by_what_is_seen),
 		cmocka_unit_test(a_table_without_memory_prints_nothing),
 		cmocka_unit_test(

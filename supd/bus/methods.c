@@ -315,7 +315,6 @@ run_names(struct request *r, const json_t *params)
 
 static const struct method methods[] = {
 	{ "ping", run_ping, OP_N, RESULT_NOTHING },
-	{ "version", run_ping, OP_N, RESULT_NOTHING },
 	{ "status", run_status, OP_STATUS, RESULT_ROWS },
 	{ "show", run_path, OP_SHOW, RESULT_ROWS },
 	{ "why", run_path, OP_WHY, RESULT_WHY },

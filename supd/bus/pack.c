@@ -49,33 +49,12 @@ take_sized(struct cursor *c, unsigned size, unsigned more)
 	return take_uint(c, size, &n) && take(c, n + more);
 }
 
-/*
- * Take one value without its elements; *ret_n says how many follow.  The
- * format bytes are those of the msgpack specification.
- */
+/* The rest of a value whose format byte `f` is from 0xc0 to 0xdf. */
 static bool
-take_value(struct cursor *c, uint64_t *ret_n)
+take_long(struct cursor *c, unsigned char f, uint64_t *ret_n)
 {
-	unsigned char f;
-	uint64_t n = 0;
+	uint64_t n;
 
-	*ret_n = 0;
-	if (c->left == 0)
-		return false;
-	f = *c->p;
-	take(c, 1);
-	if (f <= 0x7f || f >= 0xe0)
-		return true; /* fixint */
-	if (f <= 0x8f) {
-		*ret_n = 2 * (uint64_t)(f & 0x0f); /* fixmap */
-		return true;
-	}
-	if (f <= 0x9f) {
-		*ret_n = f & 0x0f; /* fixarray */
-		return true;
-	}
-	if (f <= 0xbf)
-		return take(c, f & 0x1f); /* fixstr */
 	switch (f) {
 	case 0xc0: /* nil */
 	case 0xc2: /* false */
@@ -125,6 +104,33 @@ take_value(struct cursor *c, uint64_t *ret_n)
 	default:
 		return false; /* 0xc1 is never used */
 	}
+}
+
+/*
+ * Take one value without its elements; *ret_n says how many follow.  The
+ * format bytes are those of the msgpack specification.
+ */
+static bool
+take_value(struct cursor *c, uint64_t *ret_n)
+{
+	unsigned char f;
+
+	*ret_n = 0;
+	if (c->left == 0)
+		return false;
+	f = *c->p;
+	take(c, 1);
+	if (f <= 0x7f || f >= 0xe0)
+		return true; /* fixint */
+	if (f <= 0x8f)
+		*ret_n = 2 * (uint64_t)(f & 0x0f); /* fixmap */
+	else if (f <= 0x9f)
+		*ret_n = f & 0x0f; /* fixarray */
+	else if (f <= 0xbf)
+		return take(c, f & 0x1f); /* fixstr */
+	else
+		return take_long(c, f, ret_n);
+	return true;
 }
 
 bool

@@ -164,22 +164,53 @@ env_get(char *const *env, const char *key)
 	return NULL;
 }
 
-/* The kernel decides at the exec, as the worker's user; this only chooses. */
-static int
-check_file(const char *path)
+/* By the mode bits; whoever has no user of its own is supd's. */
+static bool
+may_exec(const struct stat *st, const struct conf_worker *w)
 {
+	if (w == NULL || !w->has_user || w->uid == 0)
+		return (st->st_mode & 0111) != 0;
+	if (st->st_uid == w->uid)
+		return (st->st_mode & 0100) != 0;
+	for (uint32_t i = 0; i < w->n_groups; i++)
+		if (st->st_gid == w->groups[i])
+			return (st->st_mode & 0010) != 0;
+	if (st->st_gid == w->gid)
+		return (st->st_mode & 0010) != 0;
+	return (st->st_mode & 0001) != 0;
+}
+
+/*
+ * 0, -ENOENT, -EACCES: nobody may execute it, or -EPERM: by the modes of the
+ * file and the directories above it the worker's user may not.
+ */
+static int
+check_file(const char *path, const struct conf_worker *w)
+{
+	char part[PATH_MAX];
 	struct stat st;
 
-	if (stat(path, &st) < 0 || S_ISDIR(st.st_mode))
+	if (stat(path, &st) < 0 || S_ISDIR(st.st_mode) ||
+	    strlcpy(part, path, sizeof(part)) >= sizeof(part))
 		return -ENOENT;
-	return (st.st_mode & 0111) != 0 ? 0 : -EACCES;
+	if ((st.st_mode & 0111) == 0)
+		return -EACCES;
+	if (!may_exec(&st, w))
+		return -EPERM;
+	for (char *p = part; (p = strchr(p + 1, '/')) != NULL; *p = '/') {
+		*p = '\0';
+		if (stat(part, &st) < 0 || !may_exec(&st, w))
+			return -EPERM;
+	}
+	return 0;
 }
 
 int
-spawn_lookup(const char *command, char *const *env, const char *cwd,
-    char *ret_path, size_t len)
+spawn_lookup(const char *command, char *const *env, const struct conf_worker *w,
+    const char *cwd, char *ret_path, size_t len)
 {
 	const char *path = env_get(env, "PATH");
+	cleanup_(freep) char *maybe = NULL;
 	int result = -ENOENT;
 
 	if (strchr(command, '/') != NULL)
@@ -199,15 +230,23 @@ spawn_lookup(const char *command, char *const *env, const char *cwd,
 				  : ".",
 		    rooted ? "" : "/", (int)dir, path, dir > 0 ? "/" : "",
 		    command);
-		r = n > 0 && (size_t)n < len ? check_file(ret_path) : -ENOENT;
+		r = n > 0 && (size_t)n < len ? check_file(ret_path, w)
+		                             : -ENOENT;
 		if (r == 0)
 			return 0;
 		if (r == -EACCES)
 			result = r;
+		if (r == -EPERM && maybe == NULL)
+			maybe = strdup(ret_path);
 		if (path[dir] == '\0')
-			return result;
+			break;
 		path += dir + 1;
 	}
+	/* There is more than modes: the kernel decides, as that user. */
+	if (maybe == NULL)
+		return result;
+	strlcpy(ret_path, maybe, len);
+	return 0;
 }
 
 static void
@@ -314,7 +353,7 @@ spawn_build(const struct spawn_ctx *ctx, const struct conf_worker *w,
 	int r = spawn_env(ctx, w, &env);
 
 	if (r == 0)
-		r = spawn_lookup(w->argv[0], env, w->cwd, exe, sizeof(exe));
+		r = spawn_lookup(w->argv[0], env, w, w->cwd, exe, sizeof(exe));
 	if (r < 0)
 		return r;
 	fill(ret_spawn, ctx, w);
@@ -342,7 +381,7 @@ spawn_build_exec(const struct spawn_ctx *ctx, const char *const *argv,
 	env_set(&l, "SUPD_REASON", reason);
 	r = env_finish(&l, &env);
 	if (r == 0)
-		r = spawn_lookup(argv[0], env, "/", exe, sizeof(exe));
+		r = spawn_lookup(argv[0], env, NULL, "/", exe, sizeof(exe));
 	if (r < 0)
 		return r;
 	*ret_spawn = (struct wire_spawn){

@@ -33,12 +33,15 @@ must_check int spawn_env(
 void spawn_env_free(char **env);
 
 /*
- * Where `command` is: itself if it has a slash, else the first executable of
- * that name on the PATH in `env`.  Returns 0, -ENOENT, -EACCES (found, but not
- * executable), -ENAMETOOLONG.
+ * Where `command` is: itself if it has a slash, else the first file of that
+ * name on the PATH in `env` that the user of `w` (NULL: supd's own) may
+ * execute, by the modes of the file and the directories above it; else the
+ * first that somebody may.  Relative places are below `cwd` (NULL: the current
+ * directory).  Returns 0, -ENOENT,
+ * -EACCES (found, but not executable), -ENAMETOOLONG.
  */
 must_check int spawn_lookup(const char *command, char *const *env,
-    const char *cwd, char *ret_path, size_t len);
+    const struct conf_worker *w, const char *cwd, char *ret_path, size_t len);
 
 /*
  * The whole frame: the struct, and the strings in `ret_tail`.  Returns 0,

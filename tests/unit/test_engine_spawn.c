@@ -227,7 +227,7 @@ lookup(const char *path_env, const char *command, const char *cwd, int want,
 	int r;
 
 	snprintf(entry, sizeof(entry), "PATH=%s", path_env);
-	r = spawn_lookup(command, env, cwd, got, sizeof(got));
+	r = spawn_lookup(command, env, NULL, cwd, got, sizeof(got));
 	assert_int_equal(r, want);
 	if (want == 0) {
 		snprintf(full, sizeof(full), "%s%s",
@@ -249,6 +249,37 @@ a_command_is_looked_up_on_the_workers_path(void **state)
 	lookup(path, "nothing", "/", -ENOENT, NULL);
 	lookup(path, "data", "/", -EACCES, NULL);
 	lookup("/nowhere", "tool", "/", -ENOENT, NULL);
+}
+
+/* supd's PATH may begin with places of root's own. */
+static void
+what_the_user_cannot_reach_is_passed_over(void **state)
+{
+	struct conf_worker w = { .has_user = true, .uid = 65531, .gid = 65531 };
+	char entry[256], got[512], sub[128], tool[128];
+	char *env[] = { entry, NULL };
+
+	(void)state;
+	snprintf(entry, sizeof(entry), "PATH=%s/sub:%s", dir, dir);
+	snprintf(sub, sizeof(sub), "%s/sub", dir);
+	assert_int_equal(chmod(dir, 0755), 0);
+	assert_int_equal(chmod(sub, 0700), 0);
+	snprintf(tool, sizeof(tool), "%s/tool", dir);
+	assert_int_equal(chmod(tool, 0755), 0);
+	assert_int_equal(
+	    spawn_lookup("tool", env, &w, "/", got, sizeof(got)), 0);
+	assert_int_equal(strncmp(got, dir, strlen(dir)), 0);
+	assert_string_equal(got + strlen(dir), "/tool");
+	w.uid = getuid();
+	assert_int_equal(
+	    spawn_lookup("tool", env, &w, "/", got, sizeof(got)), 0);
+	assert_string_equal(got + strlen(dir), "/sub/tool");
+	/* Modes are not all there is: then the kernel decides. */
+	assert_int_equal(chmod(dir, 0700), 0);
+	w.uid = 65531;
+	assert_int_equal(
+	    spawn_lookup("tool", env, &w, "/", got, sizeof(got)), 0);
+	assert_string_equal(got + strlen(dir), "/sub/tool");
 }
 
 static void
@@ -273,7 +304,8 @@ without_a_path_the_usual_places_are_searched(void **state)
 	char got[128];
 
 	(void)state;
-	assert_int_equal(spawn_lookup("sh", env, "/", got, sizeof(got)), 0);
+	assert_int_equal(
+	    spawn_lookup("sh", env, NULL, "/", got, sizeof(got)), 0);
 	assert_true(
 	    strcmp(got, "/usr/bin/sh") == 0 || strcmp(got, "/bin/sh") == 0);
 }
@@ -398,6 +430,7 @@ main(void)
 		cmocka_unit_test(env_clear_leaves_only_what_is_said),
 		cmocka_unit_test(only_a_notify_worker_has_a_notify_socket),
 		cmocka_unit_test(a_command_is_looked_up_on_the_workers_path),
+		cmocka_unit_test(what_the_user_cannot_reach_is_passed_over),
 		cmocka_unit_test(a_directory_is_not_a_command),
 		cmocka_unit_test(relative_places_on_the_path_are_below_cwd),
 		cmocka_unit_test(without_a_path_the_usual_places_are_searched),

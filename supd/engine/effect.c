@@ -230,15 +230,34 @@ freed(struct shell *sh, node_t n)
 	tree_freed(sh, n);
 }
 
+/* How long the end of supd waits for the last words of who caused it. */
+#define LAST_WORDS_NS NS_PER_S
+
 static void
 all_done(struct shell *sh, const struct effect *eff)
 {
 	bool failed =
 	    eff->reason.kind == REASON_CHILD || eff->reason.why == WHY_GAVE_UP;
-	struct wire_done m = {
-		.code = failed ? EXIT_GAVE_UP : EXIT_SHUTDOWN,
-	};
 
+	sh->ending = true;
+	sh->done_code = failed ? EXIT_GAVE_UP : EXIT_SHUTDOWN;
+	sh->done_by = mono_add(sh->now, LAST_WORDS_NS);
+	effect_end(sh);
+}
+
+/*
+ * Who made supd end has often said why on its last line; the logger is asked
+ * for that when the worker ends, and is given a moment to answer.
+ */
+void
+effect_end(struct shell *sh)
+{
+	struct wire_done m = { .code = sh->done_code };
+
+	if (!sh->ending || sh->done)
+		return;
+	if (sh->tails_owed > 0 && mono_before(sh->now, sh->done_by))
+		return;
 	request_end_all(sh);
 	sh->done = true;
 	run_send(sh, &sh->keeper, WIRE_DONE, 0, &m, NULL, 0);

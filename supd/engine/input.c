@@ -268,8 +268,12 @@ input_logger(struct shell *sh, const struct wire_hdr *h)
 			record_last_line(sh, h->tag >> 1, line->slot, text);
 		break;
 	case WIRE_LOG_END:
-		if (h->tag & 1)
+		if (h->tag & 1) {
 			request_line_end(sh, h->tag >> 1);
+		} else if (sh->tails_owed > 0) {
+			sh->tails_owed--;
+			effect_end(sh);
+		}
 		break;
 	default:
 		log_warnx("unexpected %s frame from the logger: ignored",

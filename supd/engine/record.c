@@ -89,8 +89,10 @@ ask_last_line(struct shell *sh, node_t n, uint64_t seq)
 {
 	struct wire_log_tail m = { .slot = n, .n = 1 };
 
-	if (sh->nodes[n].log_open)
-		run_send(sh, &sh->logger, WIRE_LOG_TAIL, seq << 1, &m, NULL, 0);
+	if (!sh->nodes[n].log_open)
+		return;
+	sh->tails_owed++;
+	run_send(sh, &sh->logger, WIRE_LOG_TAIL, seq << 1, &m, NULL, 0);
 }
 
 static void

@@ -173,7 +173,7 @@ run_enter(struct shell *sh)
 static void
 arm_tick(struct shell *sh)
 {
-	mono_t at = engine_deadline(sh->core);
+	mono_t at = sh->ending ? sh->done_by : engine_deadline(sh->core);
 
 	if (mono_is_never(at) || sh->done)
 		timer_clear(sh->tick);
@@ -243,6 +243,7 @@ on_tick(void *arg)
 
 	run_enter(sh);
 	run_post(sh, &ev);
+	effect_end(sh);
 	run_leave(sh);
 }
 

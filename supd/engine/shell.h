@@ -96,8 +96,12 @@ struct shell {
 	bool changed; /* a state changed since requests were looked at */
 
 	bool stopping; /* an ordered shutdown has begun */
-	bool done;     /* WIRE_DONE is sent */
-	bool broken;   /* a link broke or memory ran out */
+	bool ending;   /* the root is down; last words are waited for */
+	int32_t done_code;
+	mono_t done_by;      /* `ending` waits no longer */
+	uint32_t tails_owed; /* last lines asked of the logger */
+	bool done;           /* WIRE_DONE is sent */
+	bool broken;         /* a link broke or memory ran out */
 };
 
 /* ---- run.c ------------------------------------------------------------- */
@@ -137,6 +141,8 @@ void input_logger(struct shell *sh, const struct wire_hdr *h);
 void effect_emit(void *ctx, const struct effect *eff);
 /* After the step: what must wait for it. */
 void effect_finish(struct shell *sh);
+/* The root is down: end, once all last words are told or time is over. */
+void effect_end(struct shell *sh);
 /* The preparations of a node have come to an end: send a spawn that waits. */
 void effect_prepared(struct shell *sh, node_t n);
 

@@ -10,13 +10,14 @@
 #include <string.h>
 
 /*
- * A name for one more child of a simple_one_for_one supervisor: the lowest
- * number that nobody there has, counting up from how many there are.
+ * A name for one more child of a simple_one_for_one supervisor: a number that
+ * nobody there has or had.  Those before it may still wait for their turn to
+ * start, outside of the tree, so the last number given is remembered.
  */
 static void
-pick_name(const struct shell *sh, node_t sup, char *buf, size_t len)
+pick_name(struct shell *sh, node_t sup, char *buf, size_t len)
 {
-	uint32_t n = 1;
+	uint32_t n = sh->nodes[sup].last_number + 1;
 
 	for (node_t c = engine_first_child(sh->core, sup); c != NODE_NONE;
 	     c = engine_next_child(sh->core, c)) {
@@ -26,6 +27,7 @@ pick_name(const struct shell *sh, node_t sup, char *buf, size_t len)
 		if (k >= n)
 			n = k + 1;
 	}
+	sh->nodes[sup].last_number = n;
 	snprintf(buf, len, "%u", n);
 }
 

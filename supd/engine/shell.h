@@ -33,6 +33,7 @@ struct node {
 	uint64_t uid;                  /* tells users of one node_t apart */
 	char *path;                    /* "root/web/api" */
 	mono_t *window;                /* of a supervisor */
+	uint32_t last_number;          /* given to a child of a pool */
 	int32_t pid;                   /* of pid_inc; 0: no process */
 	uint64_t sent_inc;             /* the last one the keeper was told of */
 	mono_t spawned_at;

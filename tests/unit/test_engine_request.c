@@ -215,6 +215,30 @@ a_pool_numbers_its_children(void **state)
 	assert_int_equal(answer(3, NULL, NULL), CTL_FAILED);
 }
 
+/* The second and third wait for the first to start, and are not there yet. */
+static void
+a_pool_gives_no_number_twice(void **state)
+{
+	struct wire_row row;
+
+	(void)state;
+	begin(ROOT "strategy: simple_one_for_one\n"
+		   "template: {command: [/bin/job], restart: temporary}\n");
+	expect(KEEPER, WIRE_UP);
+	for (uint64_t tag = 1; tag <= 3; tag++) {
+		ask(tag, OP_ADD, "root", 0, 0, "[]");
+		prepare(1);
+	}
+	for (uint64_t tag = 1; tag <= 3; tag++) {
+		char path[16];
+
+		snprintf(path, sizeof(path), "root/%u", (unsigned)tag);
+		start(path);
+		assert_int_equal(answer(tag, NULL, &row), CTL_OK);
+		assert_string_equal(row.path, path);
+	}
+}
+
 static void
 status_show_why_and_events_tell(void **state)
 {
@@ -278,6 +302,7 @@ main(void)
 		T(a_cancelled_request_is_carried_out_in_silence),
 		T(a_child_is_added_and_removed),
 		T(a_pool_numbers_its_children),
+		T(a_pool_gives_no_number_twice),
 		T(status_show_why_and_events_tell),
 		T(many_requests_for_a_large_tree_are_all_answered),
 	};

@@ -107,7 +107,7 @@ launch_supd() {
 	}
 	# In the foreground: else timeout signals its whole group as well, and
 	# supd takes a second SIGTERM for impatience.
-	timeout --foreground -k 5 300 "$SUPD" -f -c "$T/supd.yaml" -s "$SUPD_SOCKET" "$@" \
+	timeout --foreground -k 60 300 "$SUPD" -f -c "$T/supd.yaml" -s "$SUPD_SOCKET" "$@" \
 		>>"$T/supd.log" 2>&1 </dev/null 3>&- &
 	SUPD_PID=$! # timeout's, which passes signals on and exits alike
 }

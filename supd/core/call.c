@@ -168,19 +168,40 @@ run_delete(struct engine *e, struct node *s, struct node *c, uint64_t tag)
 		tree_remove(e, c);
 }
 
+/*
+ * The child of a call has gone while the call waited.  OTP looks for its id
+ * now, and finds one that was added again; a pool's children have no ids, and
+ * one that is dead already is no error (O-1).
+ */
+static struct node *
+find_again(
+    struct engine *e, struct node *s, struct node *c, const struct msg *m)
+{
+	bool pool = s->s.spec->strategy == SIMPLE_ONE_FOR_ONE;
+	enum result r = RESULT_NOT_FOUND;
+	struct node *like = pool ? NULL : find_like(e, s, c);
+
+	if (pool)
+		r = m->op == EV_TERMINATE_CHILD ? RESULT_OK : RESULT_SIMPLE;
+	if (like == NULL)
+		emit_reply(e, m->tag, r, m->node, NULL);
+	return like;
+}
+
 void
 call_run(struct engine *e, struct node *s, const struct msg *m)
 {
 	struct node *c = node_of(e, m->node);
 
-	if (!c->used || c->gen != m->gen ||
-	    (m->op != EV_START_CHILD && !c->attached)) {
-		emit_reply(e, m->tag, RESULT_NOT_FOUND, m->node, NULL);
+	if (m->op == EV_START_CHILD) {
+		run_start(e, s, c, m->tag);
 		return;
 	}
-	if (m->op == EV_START_CHILD)
-		run_start(e, s, c, m->tag);
-	else if (m->op == EV_RESTART_CHILD)
+	if (!c->used || !c->attached)
+		c = find_again(e, s, c, m);
+	if (c == NULL)
+		return;
+	if (m->op == EV_RESTART_CHILD)
 		run_restart(e, s, c, m->tag);
 	else if (m->op == EV_TERMINATE_CHILD)
 		run_terminate(e, s, c, m->tag);

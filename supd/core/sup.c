@@ -285,8 +285,10 @@ sup_down(struct engine *e, struct node *s)
 	bool root = s->parent == NODE_NONE;
 
 	while (mail_take(e, s, &m))
-		if (m.kind == MSG_CALL)
+		if (m.kind == MSG_CALL) {
 			call_refuse(e, &m);
+			mail_call_done(e, &m);
+		}
 	deadline_clear(e, s);
 	s->last_end = e->now;
 	if (s->s.mode == MODE_ROLLBACK)
@@ -533,6 +535,7 @@ handle(struct engine *e, struct node *s, const struct msg *m)
 		return;
 	case MSG_CALL:
 		call_run(e, s, m);
+		mail_call_done(e, m);
 		return;
 	case MSG_KIND_N:
 		return;

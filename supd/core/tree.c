@@ -179,11 +179,19 @@ tree_detach(struct engine *e, struct node *c)
 	p->s.n_children--;
 }
 
+static void
+release_slot(struct engine *e, struct node *c)
+{
+	c->next = e->free_node;
+	e->free_node = node_id(e, c);
+}
+
 void
 tree_free(struct engine *e, struct node *c)
 {
 	node_t id = node_id(e, c);
 
+	assert(c->used);
 	if (c->is_sup) {
 		node_t n;
 
@@ -203,8 +211,8 @@ tree_free(struct engine *e, struct node *c)
 	}
 	deadline_clear(e, c);
 	c->used = false;
-	c->next = e->free_node;
-	e->free_node = id;
+	if (c->calls == 0)
+		release_slot(e, c);
 	emit_freed(e, id);
 }
 
@@ -266,8 +274,10 @@ mail_post(struct engine *e, struct node *s, const struct msg *m)
 	else
 		s->s.mail_head = i;
 	s->s.mail_tail = i;
-	if (m->kind == MSG_CALL)
+	if (m->kind == MSG_CALL) {
 		e->n_calls++;
+		node_of(e, m->node)->calls++;
+	}
 	run_queue(e, s);
 }
 
@@ -287,6 +297,16 @@ mail_take(struct engine *e, struct node *s, struct msg *ret)
 	if (ret->kind == MSG_CALL)
 		e->n_calls--;
 	return true;
+}
+
+void
+mail_call_done(struct engine *e, const struct msg *m)
+{
+	struct node *c = node_of(e, m->node);
+
+	assert(c->calls > 0);
+	if (--c->calls == 0 && !c->used)
+		release_slot(e, c);
 }
 
 void

@@ -113,7 +113,9 @@ struct node {
 	bool wanted;
 	enum child_state state;
 	enum outcome outcome;
-	uint32_t gen; /* counts uses of this arena slot */
+	uint32_t gen;   /* counts uses of this arena slot */
+	uint32_t calls; /* that wait in a mailbox and name it: the slot stays,
+	                   with the name, even if the node is freed */
 	uint32_t hash;
 	node_t parent, next, prev, static_next;
 	uint64_t inc; /* goes on over uses of the slot: never repeats */
@@ -177,6 +179,8 @@ void tree_remove(struct engine *e, struct node *c);
 
 void mail_post(struct engine *e, struct node *s, const struct msg *m);
 bool mail_take(struct engine *e, struct node *s, struct msg *ret);
+/* A call that was taken is over. */
+void mail_call_done(struct engine *e, const struct msg *m);
 
 void run_queue(struct engine *e, struct node *s);
 struct node *run_take(struct engine *e);

@@ -333,11 +333,20 @@ post_retry(struct engine *e, struct node *s, struct node *c)
 	mail_post(e, s, &m);
 }
 
+/* It would not start because the root's stop has given up a start. */
+static bool
+was_given_up(const struct engine *e, const struct node *c)
+{
+	while (c->used && c->last.kind == REASON_CHILD)
+		c = node_of(e, c->last.child);
+	return e->shutting_down && c->last.kind == REASON_SHUTDOWN;
+}
+
 /* The child under the cursor would not start. */
 static void
 range_start_failed(struct engine *e, struct node *s, struct node *c)
 {
-	if (!e->shutting_down)
+	if (!was_given_up(e, c))
 		emit_report(e, c, REPORT_START_ERROR, NODE_NONE, &c->last);
 	if (s->s.mode == MODE_BOOT) {
 		s->s.failed = node_id(e, c);

@@ -73,6 +73,7 @@ static struct machine {
 	uint64_t seq;
 	int64_t now_ms;
 	bool timed;
+	bool reports;
 	bool asked;
 	uint64_t tag;
 	struct buf line; /* the trace of the present command */
@@ -223,6 +224,8 @@ on_effect(void *ctx, const struct effect *eff)
 			tell("shutdown_error %s (%s)",
 			    engine_name(m.e, eff->node),
 			    reason_text(&eff->reason, text, sizeof(text)));
+		if (m.reports && eff->report == REPORT_START_ERROR)
+			tell("start_error %s", engine_name(m.e, eff->node));
 		break;
 	case EFF_DONE:
 		if (m.asked)
@@ -594,6 +597,10 @@ top_command(char *text)
 		m.timed = true;
 		return;
 	}
+	if (strcmp(text, "reports") == 0) {
+		m.reports = true;
+		return;
+	}
 	run_command(text);
 	run_until(INT64_MAX);
 }
@@ -603,6 +610,7 @@ is_tree_line(const char *line, bool booted)
 {
 	return !booted && strncmp(line, "boot", 4) != 0 && line[0] != '@' &&
 	       strncmp(line, "timed", 5) != 0 &&
+	       strncmp(line, "reports", 7) != 0 &&
 	       strncmp(line, "fail ", 5) != 0 &&
 	       strncmp(line, "life ", 5) != 0 &&
 	       strncmp(line, "rate ", 5) != 0 &&

@@ -10,6 +10,7 @@ struct line {
 	int step;
 	char word[20]; /* "start" */
 	int id;
+	bool self; /* a supervisor's end that nobody asked for */
 	char text[232];
 };
 
@@ -68,6 +69,10 @@ read_line(const struct script *s, struct tale *t, int step, const char *text)
 	snprintf(l.text, sizeof(l.text), "%s", text);
 	if (l.id < 0 || l.id > ITEMS_MAX)
 		l.id = 0;
+	if (is_word(&l, "end") && strstr(text, " self") != NULL) {
+		l.self = true;
+		*strrchr(l.text, ' ') = '\0';
+	}
 	error = is_word(&l, "shutdown_error");
 	errors = is_word(&l, "shutdown_errors");
 	if (error || errors) {
@@ -109,6 +114,31 @@ read_tale(const struct script *s, struct tale *t, const char *text)
 	}
 }
 
+/* OTP does not say whose idea an end was; ours does. */
+static void
+copy_self(const struct tale *ours, struct tale *theirs)
+{
+	int at;
+
+	for (int i = 0; i < theirs->n; i++) {
+		struct line *l = &theirs->line[i];
+		int before = 0;
+
+		if (!is_word(l, "end"))
+			continue;
+		for (int k = 0; k < i; k++)
+			before += is_word(&theirs->line[k], "end") &&
+			          theirs->line[k].step == l->step &&
+			          theirs->line[k].id == l->id;
+		for (at = 0; at < ours->n; at++)
+			if (is_word(&ours->line[at], "end") &&
+			    ours->line[at].step == l->step &&
+			    ours->line[at].id == l->id && before-- == 0)
+				break;
+		l->self = at < ours->n && ours->line[at].self;
+	}
+}
+
 /* Is it something that supervisor `sup` does, or that it sees? */
 static bool
 concerns(const struct script *s, const struct line *l, int sup)
@@ -119,6 +149,8 @@ concerns(const struct script *s, const struct line *l, int sup)
 		return false;
 	if (is_word(l, "which") || is_word(l, "gave_up") ||
 	    is_word(l, "pool_errors"))
+		return l->id == sup;
+	if (l->self) /* its parent may be doing something else meanwhile */
 		return l->id == sup;
 	if (is_word(l, "start") || is_word(l, "end"))
 		return l->id == sup || parent == sup;
@@ -252,6 +284,7 @@ compare(const struct script *s, const char *ours, const char *theirs,
 		return true;
 	read_tale(s, &tales[0], ours);
 	read_tale(s, &tales[1], theirs);
+	copy_self(&tales[0], &tales[1]);
 	from = root_stop(&tales[0], running);
 	for (int step = 0; step < s->n_commands && step <= from; step++)
 		for (int sup = 0; sup <= ITEMS_MAX; sup++) {

@@ -9,8 +9,9 @@
  *
  * Supervisors are concurrent, so only what each supervisor does, in order, and
  * to which command it belongs is compared; a supervisor's own start and end
- * belong to its parent too, which ties the sequences together.  A pool tells
- * its children to stop in no order (T-5).
+ * belong to its parent too, which ties the sequences together (not an end that
+ * the parent did not ask for: it may be busy elsewhere).  A pool tells its
+ * children to stop in no order (T-5).
  *
  * Where we differ on purpose:
  *   D3  a stopped child that ends `normal` or `shutdown` has obeyed; OTP

@@ -189,9 +189,10 @@ on_sup_state(const struct effect *eff)
 		buf_printf(m.out, "up %d\n", id);
 	else if (eff->to == CHILD_STOPPED && eff->from == CHILD_STARTING)
 		buf_printf(m.out, "failed %d\n", id);
-	else if (eff->to == CHILD_ENDED ||
-		 (eff->to == CHILD_STOPPED &&
-		     (eff->from == CHILD_READY || eff->from == CHILD_STOPPING)))
+	else if (eff->to == CHILD_ENDED)
+		buf_printf(m.out, "end %d self\n", id);
+	else if (eff->to == CHILD_STOPPED &&
+		 (eff->from == CHILD_READY || eff->from == CHILD_STOPPING))
 		buf_printf(m.out, "end %d\n", id);
 }
 

@@ -11,6 +11,7 @@
  *
  *   start ID | fail ID | stop ID | kill ID     a worker, or a sup is started
  *   up SUP | failed SUP | end SUP              its boot, its end
+ *   end SUP self                               nobody told it to
  *   gave_up SUP ID | terminated ID | start_error ID
  *   shutdown_error ID REASON
  *   reply ID OP RESULT

@@ -76,11 +76,22 @@ begin_start(struct request *r, struct target *t)
 	call(r, t, EV_RESTART_CHILD);
 }
 
+/* Its supervisor is down, and it with that. */
+static bool
+is_down_with_all(const struct request *r, const struct target *t)
+{
+	const struct engine *core = r->sh->core;
+
+	return engine_state(core, engine_parent(core, t->n)) == CHILD_STOPPED;
+}
+
 static void
 begin_stop(struct request *r, struct target *t)
 {
 	if (t->n == NODE_ROOT)
 		request_target_failed(r, t, "is the root: use supctl shutdown");
+	else if (is_down_with_all(r, t))
+		request_target_done(r, t);
 	else
 		call(r, t, EV_TERMINATE_CHILD);
 }

@@ -131,6 +131,9 @@ EOF
 	remember
 	run_supctl stop sub
 	assert_equal "$(story)" "stop d, stop c"
+	# What is down may be stopped again, with its supervisor or alone.
+	run_supctl stop sub
+	run_supctl stop sub/c
 	run_supctl start sub
 	assert_node sub state up
 	assert_node sub/d state ready

@@ -225,10 +225,9 @@ a_pool_gives_no_number_twice(void **state)
 	begin(ROOT "strategy: simple_one_for_one\n"
 		   "template: {command: [/bin/job], restart: temporary}\n");
 	expect(KEEPER, WIRE_UP);
-	for (uint64_t tag = 1; tag <= 3; tag++) {
+	for (uint64_t tag = 1; tag <= 3; tag++)
 		ask(tag, OP_ADD, "root", 0, 0, "[]");
-		prepare(1);
-	}
+	prepare(3);
 	for (uint64_t tag = 1; tag <= 3; tag++) {
 		char path[16];
 

@@ -185,6 +185,7 @@ two_pids() {
 		    command: [ticker, "50"]
 	EOF
 	start_supd
+	wait_node root/tick state ready
 	local before
 	# Somebody follows and does not read: that must not matter either.
 	mkfifo "$T/unread"

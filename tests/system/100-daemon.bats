@@ -23,6 +23,21 @@ role() {
 	done
 }
 
+# for_everybody: copies of the programs where other users reach them; the build
+# may stand in a directory that is root's alone.
+for_everybody() {
+	local build=${SUPD%/supd/supd}
+	mkdir -p "$T/b/supd/ctl" "$T/b/workers" "$T/b/libmsg"
+	cp "$SUPD" "$T/b/supd/"
+	cp "$SUPCTL" "$T/b/supd/ctl/"
+	find "$WORKERS" -maxdepth 1 -type f -exec cp -t "$T/b/workers" {} +
+	cp "$build/libmsg/libmsg.so.0" "$T/b/libmsg/"
+	SUPD=$T/b/supd/supd
+	SUPCTL=$T/b/supd/ctl/supctl
+	PATH=$T/b/workers:$PATH
+	chmod 755 "$T"
+}
+
 @test "four roles, with titles" {
 	quiet
 	start_supd
@@ -94,8 +109,9 @@ role() {
 @test "a stranger is refused with 5" {
 	[ "$(id -u)" = 0 ] || skip "needs root to be somebody else"
 	quiet
+	for_everybody
 	start_supd
-	chmod 755 "$T" "$T/r"
+	chmod 755 "$T/r"
 	chmod 666 "$SUPD_SOCKET"
 	run setpriv --reuid 65534 --regid 65534 --clear-groups \
 		timeout 10 "$SUPCTL" -s "$SUPD_SOCKET" status
@@ -115,7 +131,7 @@ role() {
 	    oom_score_adj: 500
 	    rlimit: {nofile: "100:200"}
 	EOF
-	chmod 755 "$T"
+	for_everybody
 	start_supd
 	wait_node w state ready
 	wait_until "$PATIENCE" log_has root/w 65534
@@ -140,7 +156,7 @@ role() {
 	    command: [sh, -c, "echo by path >/dev/stdout; exec mole sleep"]
 	    user: nobody
 	EOF
-	chmod 755 "$T"
+	for_everybody
 	start_supd
 	wait_node w state ready
 	wait_until "$PATIENCE" log_has root/w "by path"
@@ -169,8 +185,8 @@ role() {
 	children:
 	  - {worker: counter, command: [counter], ready: notify}
 	EOF
+	for_everybody
 	chown -R 65534:65534 "$T"
-	chmod 755 "$T"
 	setpriv --reuid 65534 --regid 65534 --clear-groups \
 		timeout --foreground -k 5 300 "$SUPD" -c "$T/supd.yaml" \
 		-s "$SUPD_SOCKET" >"$T/supd.log" 2>&1 </dev/null 3>&- &

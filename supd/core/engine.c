@@ -263,9 +263,3 @@ engine_busy(const struct engine *e, node_t sup)
 
 	return m != MODE_IDLE && m != MODE_DOWN;
 }
-
-uint32_t
-engine_capacity(const struct engine *e)
-{
-	return e->cap;
-}

@@ -204,7 +204,6 @@ const struct sup_spec *engine_sup_spec(const struct engine *e, node_t n);
 uint32_t engine_window_used(const struct engine *e, node_t sup, mono_t now);
 /* A supervisor that is starting, stopping or restarting (O-4's busy). */
 bool engine_busy(const struct engine *e, node_t sup);
-uint32_t engine_capacity(const struct engine *e);
 
 const char *child_state_name(enum child_state s);
 const char *report_name(enum report_kind r);

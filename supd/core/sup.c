@@ -10,6 +10,7 @@
 #include "core/tree.h"
 
 #include <assert.h>
+#include <signal.h>
 
 void
 child_start(struct engine *e, struct node *c)
@@ -34,7 +35,7 @@ expected_end(const struct node *c)
 	case REASON_NORMAL:
 		return true;
 	case REASON_KILLED: /* brutal_kill; else it was the timeout */
-		return spec->stop[0].sig == 9;
+		return spec->stop[0].sig == SIGKILL;
 	case REASON_NONE:
 	case REASON_EXIT:
 	case REASON_FATAL:

@@ -67,6 +67,9 @@ dispatch(struct engine *e, const struct event *ev)
 {
 	switch (ev->kind) {
 	case EV_TICK:
+	case EV_RETRY:
+	case EV_RELOAD:
+	case EV_APPLY:
 	case EV_KIND_N:
 		return;
 	case EV_BOOT:
@@ -80,6 +83,8 @@ dispatch(struct engine *e, const struct event *ev)
 	case EV_SPAWN_FAILED:
 	case EV_READY:
 	case EV_EXITED:
+	case EV_BEAT:
+	case EV_PROBED:
 		if (engine_has(e, ev->node) && !node_of(e, ev->node)->is_sup)
 			worker_event(e, node_of(e, ev->node), ev);
 		return;

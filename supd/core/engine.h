@@ -53,6 +53,15 @@ enum event_kind {
 	EV_TERMINATE_CHILD, /* node: the child, tag */
 	EV_DELETE_CHILD,    /* node: the stopped child, tag */
 	EV_CLEAR,           /* node: supervisor: empty its window */
+	EV_RETRY,           /* node: a waiting child: its pause is over now */
+	EV_BEAT,            /* node, inc: a sign of life; code not 0: it says
+	                       itself that it is unwell */
+	EV_PROBED,          /* node, inc, tag of EFF_PROBE: its answer; code 0:
+	                       well, else not */
+	EV_RELOAD,          /* node: supervisor, tag: take what
+	                       engine_set_plan() has laid out */
+	EV_APPLY,           /* node: supervisor, tag: start, stop and restart
+	                       below it what reloads have changed */
 	EV_KIND_N
 };
 
@@ -69,12 +78,18 @@ struct event {
 	bool core;
 };
 
+/* Which command of a worker runs; each run is an incarnation of its own. */
+enum proc_kind { PROC_MAIN, PROC_PRE_START, PROC_POST_STOP, PROC_KIND_N };
+
 enum effect_kind {
-	EFF_SPAWN,  /* node, inc: start this incarnation */
+	EFF_SPAWN,  /* node, inc, proc: start this incarnation; reason: for
+	               PROC_POST_STOP, of the end before it */
 	EFF_SIGNAL, /* node, inc, sig, group: signal it */
 	EFF_REPLY,  /* tag, result, node, reason: a call has ended */
 	EFF_STATE,  /* node: from -> to, reason; a child moved */
 	EFF_REPORT, /* node, report, reason, used, limit: see below */
+	EFF_PROBE,  /* node, inc, tag: ask for its health; EV_PROBED answers.
+	               Void once the node leaves READY or is probed again. */
 	EFF_FREED,  /* node is forgotten: release what hangs on it */
 	EFF_DONE,   /* reason: the root is down, nothing runs any more */
 	EFF_KIND_N
@@ -89,6 +104,9 @@ enum report_kind {
 	REPORT_GAVE_UP,          /* intensity reached; node: the supervisor,
 	                            offender: the child */
 	REPORT_AUTO_SHUTDOWN,    /* node: the supervisor, offender: the child */
+	REPORT_UNHEALTHY,   /* a probe failed, used of limit; or it is stopped
+	                       for what reason.why says */
+	REPORT_HOOK_FAILED, /* post_stop failed: nothing follows from it */
 	REPORT_KIND_N
 };
 
@@ -122,6 +140,7 @@ struct effect {
 	uint64_t cause;
 	enum child_state from, to;
 	enum report_kind report;
+	enum proc_kind proc;
 	enum result result;
 	struct reason reason;
 	int32_t sig;
@@ -167,6 +186,54 @@ void engine_discard(struct engine *e, node_t n);
 
 /* Root key start_rate: at most one spawn every interval_ns (0: no limit). */
 void engine_set_spawn_interval(struct engine *e, int64_t interval_ns);
+
+/*
+ * Reload, U-1.  What a supervisor's configuration is to be: the children that
+ * the file gives it, in the file's order.  A child that it has is named by its
+ * node; a new one is a detached node, as for EV_START_CHILD.
+ *
+ * EV_RELOAD waits in the supervisor's mailbox like a call and does in its turn
+ * what OTP's code_change does: the new order comes first, configured children
+ * that are missing from it are kept behind, then dynamic ones; what runs goes
+ * on; nothing is started or stopped.  A supervisor that is down takes it at
+ * once.  It answers with EFF_REPLY: RESULT_OK, or RESULT_NOT_FOUND when the
+ * supervisor is gone, and then the new nodes are freed, with EFF_FREED.
+ *
+ * EV_APPLY does the rest of a reload, in its turn, for the supervisor and then
+ * for those below it: children missing from the last plan are stopped, last
+ * started first, and forgotten; new ones are started; a child whose `changed`
+ * was set is restarted, and with it those that the strategy restarts with it
+ * (R-2, R-3; new and missing children do that to nobody).  Who is down stays
+ * down: stopped by hand, finished, or failed.  Nothing is counted (I-3).  A
+ * start that fails leaves that child and those after it in the batch down, and
+ * owed: the next EV_APPLY starts them.  It answers RESULT_OK or
+ * RESULT_START_FAILED with the node and the reason of the first that failed,
+ * when everything below has settled.
+ */
+struct plan_child {
+	node_t node;
+	const struct worker_spec *worker; /* the new spec; NULL: as it was, or
+	                                     a supervisor (by its own plan) */
+	bool changed; /* what runs would have to run otherwise */
+};
+
+struct plan {
+	const struct sup_spec *spec; /* of the supervisor itself */
+	mono_t *window;              /* with room for spec->intensity */
+	const struct plan_child *child;
+	uint32_t n;
+};
+
+/*
+ * Lay out what the next EV_RELOAD of this supervisor takes.  The plan stays
+ * the caller's until that is answered; what its specs and windows replace is
+ * unused from then on.  Dynamic children, among them all of a pool, may be
+ * named to give them new specs; they keep their places.
+ */
+void engine_set_plan(struct engine *e, node_t sup, const struct plan *plan);
+
+/* A child that EV_APPLY would restart, start or stop. */
+bool engine_is_stale(const struct engine *e, node_t n);
 
 /* Take one event to its end: all effects that follow from it. */
 void engine_step(

@@ -30,6 +30,8 @@ report_name(enum report_kind r)
 		[REPORT_SHUTDOWN_ERROR] = "shutdown_error",
 		[REPORT_GAVE_UP] = "gave_up",
 		[REPORT_AUTO_SHUTDOWN] = "auto_shutdown",
+		[REPORT_UNHEALTHY] = "unhealthy",
+		[REPORT_HOOK_FAILED] = "hook_failed",
 	};
 
 	return NAME_OF(t, r);

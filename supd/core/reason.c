@@ -110,6 +110,11 @@ shutdown_text(const struct reason *r)
 		return "auto-shutdown";
 	case WHY_ROLLBACK:
 		return "stopped: a sibling failed to start";
+	case WHY_RELOAD:
+		return "stopped: its configuration has changed";
+	case WHY_HEALTH:
+	case WHY_HEARTBEAT:
+	case WHY_LIFETIME: /* of REASON_UNHEALTHY */
 	case WHY_NONE:
 	case WHY_N:
 		break;
@@ -129,6 +134,28 @@ end_text(const struct reason *r, bool by_signal, char *buf, size_t len)
 		    r->core ? " (core)" : "");
 	else
 		snprintf(buf, len, "exit %d", (int)r->code);
+}
+
+static const char *
+unhealthy_text(const struct reason *r)
+{
+	if (r->why == WHY_HEARTBEAT)
+		return "unhealthy: no sign of life";
+	if (r->why == WHY_LIFETIME)
+		return "max_lifetime reached";
+	return "unhealthy: its probes failed";
+}
+
+static void
+hook_text(const struct reason *r, char *buf, size_t len)
+{
+	char end[48];
+
+	if (r->under == REASON_TIMEOUT)
+		snprintf(end, sizeof(end), "not done in time");
+	else
+		end_text(r, r->under == REASON_SIGNAL, end, sizeof(end));
+	snprintf(buf, len, "pre_start: %s", end);
 }
 
 static void
@@ -173,6 +200,12 @@ reason_text(const struct reason *r, char *buf, size_t len)
 		break;
 	case REASON_KILLED:
 		snprintf(buf, len, "killed by supd");
+		break;
+	case REASON_UNHEALTHY:
+		snprintf(buf, len, "%s", unhealthy_text(r));
+		break;
+	case REASON_HOOK:
+		hook_text(r, buf, len);
 		break;
 	case REASON_SPAWN:
 		/* The step's name and its argument are the shell's. */

@@ -18,16 +18,21 @@ enum reason_kind {
 	REASON_FATAL,    /* code: an exit code of fatal_exit: never restarted */
 	REASON_SIGNAL,   /* code: the signal; core: dumped */
 	REASON_KILLED,   /* SIGKILL sent by supd itself */
+	REASON_UNHEALTHY, /* stopped by supd for what `why` says: not clean */
 	/* Start errors: the child never was ready. */
 	REASON_SPAWN,   /* step (enum spawn_step of wire.h), code: the errno */
 	REASON_EARLY,   /* ended before it was ready; under: EXIT or SIGNAL */
 	REASON_TIMEOUT, /* not ready within start_timeout */
+	REASON_HOOK,    /* pre_start failed; under: EXIT, SIGNAL or TIMEOUT */
 	REASON_CHILD,   /* a supervisor's child failed to start; child: which */
 	REASON_IGNORE,  /* `enabled: false`: rule S-9 */
 	REASON_N
 };
 
-/* More about a REASON_SHUTDOWN, for people only: no decision reads it. */
+/*
+ * More about a REASON_SHUTDOWN or REASON_UNHEALTHY, for people only: no
+ * decision reads it, but for on_giveup, which asks for WHY_GAVE_UP.
+ */
 enum reason_why {
 	WHY_NONE,
 	WHY_ASKED,         /* ordered: terminate_child, or the parent's stop */
@@ -35,6 +40,10 @@ enum reason_why {
 	WHY_GAVE_UP,       /* restart intensity reached (E-1) */
 	WHY_AUTO_SHUTDOWN, /* significant children ended */
 	WHY_ROLLBACK,      /* a sibling failed to start at boot (S-3) */
+	WHY_RELOAD,        /* its configuration has changed (U-1) */
+	WHY_HEALTH,        /* too many failed probes */
+	WHY_HEARTBEAT,     /* silent for too long, or it said so itself */
+	WHY_LIFETIME,      /* max_lifetime reached */
 	WHY_N
 };
 

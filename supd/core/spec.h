@@ -60,6 +60,26 @@ struct exit_set {
 	uint64_t signal;  /* bit s: signal s, 1..63 */
 };
 
+/*
+ * Pauses between restarts; min_ns 0: none, as in OTP (R-8).  The first restart
+ * after a time of quiet is made at once, the next after min_ns, and each
+ * further one after `factor` times the last pause, up to max_ns.
+ */
+struct backoff {
+	int64_t min_ns;
+	int64_t max_ns;        /* >= min_ns */
+	uint32_t factor_milli; /* >= 1000; 2000: each pause twice the last */
+	uint32_t jitter_milli; /* 0..1000; 100: up to 10 % more or less */
+};
+
+/* Probes of a ready worker; interval_ns 0: none. */
+struct health {
+	int64_t interval_ns;      /* from one answer to the next probe */
+	int64_t timeout_ns;       /* > 0: no answer after it is a failure */
+	int64_t initial_delay_ns; /* from ready to the first probe */
+	uint32_t failures;        /* >= 1: this many in a row are too many */
+};
+
 struct worker_spec {
 	enum restart_type restart;
 	bool significant;
@@ -79,6 +99,19 @@ struct worker_spec {
 	uint32_t n_stop;
 	struct exit_set success; /* ends `normal` */
 	struct exit_set fatal;   /* never restarted */
+
+	/* Extensions, all off when zero (D13). */
+	struct backoff backoff;
+	uint32_t max_attempts;   /* restarts in a row; one more makes its
+	                            supervisor give up.  0: no limit */
+	int64_t reset_after_ns;  /* > 0: ready this long, it starts afresh with
+	                            backoff and max_attempts */
+	bool pre_start;          /* a command runs before each start */
+	bool post_stop;          /* a command runs after each end */
+	int64_t hook_timeout_ns; /* of either; negative: none */
+	int64_t heartbeat_ns;    /* longest silence of a ready worker */
+	struct health health;
+	int64_t max_lifetime_ns; /* ready this long, it is replaced */
 };
 
 struct sup_spec {

@@ -45,6 +45,8 @@ expected_end(const struct node *c)
 	case REASON_TIMEOUT:
 	case REASON_CHILD:
 	case REASON_IGNORE:
+	case REASON_UNHEALTHY:
+	case REASON_HOOK:
 	case REASON_N:
 		break;
 	}

@@ -50,6 +50,11 @@ event_name(enum event_kind k)
 		[EV_TERMINATE_CHILD] = "terminate_child",
 		[EV_DELETE_CHILD] = "delete_child",
 		[EV_CLEAR] = "clear",
+		[EV_RETRY] = "retry",
+		[EV_BEAT] = "beat",
+		[EV_PROBED] = "probed",
+		[EV_RELOAD] = "reload",
+		[EV_APPLY] = "apply",
 	};
 
 	return k < EV_KIND_N ? t[k] : "?";
@@ -116,6 +121,10 @@ trace_effect(
 		    "report %s %s (%s) %u/%u #%" PRIu64 " cause #%" PRIu64,
 		    path, report_name(eff->report), why, eff->used, eff->limit,
 		    eff->seq, eff->cause);
+		break;
+	case EFF_PROBE:
+		snprintf(buf, len, "probe %s %" PRIu64 " %" PRIu64, path,
+		    eff->inc, eff->tag);
 		break;
 	case EFF_FREED:
 		snprintf(buf, len, "freed %u", eff->node);

@@ -289,6 +289,11 @@ worker_event(struct engine *e, struct node *c, const struct event *ev)
 	case EV_TERMINATE_CHILD:
 	case EV_DELETE_CHILD:
 	case EV_CLEAR:
+	case EV_RETRY:
+	case EV_BEAT:
+	case EV_PROBED:
+	case EV_RELOAD:
+	case EV_APPLY:
 	case EV_KIND_N:
 		break;
 	}

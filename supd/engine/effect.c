@@ -113,6 +113,7 @@ effect_emit(void *ctx, const struct effect *eff)
 	case EFF_SPAWN:
 	case EFF_SIGNAL:
 	case EFF_FREED:
+	case EFF_PROBE:
 		keep_for_later(sh, eff);
 		break;
 	case EFF_KIND_N:
@@ -288,6 +289,7 @@ effect_finish(struct shell *sh)
 			break;
 		case EFF_STATE:
 		case EFF_REPORT:
+		case EFF_PROBE:
 		case EFF_KIND_N:
 			break;
 		}

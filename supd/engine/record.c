@@ -370,6 +370,8 @@ record_report(struct shell *sh, const struct effect *eff)
 		break;
 	case REPORT_CHILD_TERMINATED: /* the state before it has told it */
 	case REPORT_START_ERROR:
+	case REPORT_UNHEALTHY:
+	case REPORT_HOOK_FAILED:
 	case REPORT_KIND_N:
 		break;
 	}

@@ -236,6 +236,7 @@ on_effect(void *ctx, const struct effect *eff)
 			tell("SUP!");
 		break;
 	case EFF_FREED:
+	case EFF_PROBE:
 	case EFF_KIND_N:
 		break;
 	}

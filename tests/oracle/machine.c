@@ -228,6 +228,8 @@ on_report(const struct effect *eff)
 		break;
 	case REPORT_RESTART:
 	case REPORT_AUTO_SHUTDOWN:
+	case REPORT_UNHEALTHY:
+	case REPORT_HOOK_FAILED:
 	case REPORT_KIND_N:
 		break;
 	}
@@ -268,6 +270,7 @@ on_effect(void *ctx, const struct effect *eff)
 		break;
 	case EFF_FREED:
 	case EFF_DONE:
+	case EFF_PROBE:
 	case EFF_KIND_N:
 		break;
 	}

@@ -88,6 +88,7 @@ on_effect(void *ctx, const struct effect *eff)
 		break;
 	case EFF_STATE:
 	case EFF_REPORT:
+	case EFF_PROBE:
 	case EFF_KIND_N:
 		break;
 	}

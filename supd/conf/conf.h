@@ -28,7 +28,25 @@ enum ready_mode {
 	READY_MODE_TCP,       /* connect to ready_addr, "host:port" */
 	READY_MODE_UNIX,      /* connect to ready_addr, a path */
 	READY_MODE_DELAY,
+	READY_MODE_PROBE, /* ready_argv, run again until it exits 0 */
 	READY_MODE_N
+};
+
+/* How the health of a ready worker is asked for; spec.health says when. */
+enum health_mode {
+	HEALTH_NONE,
+	HEALTH_TCP,   /* connect to addr, "host:port" */
+	HEALTH_UNIX,  /* connect to addr, a path */
+	HEALTH_HTTP,  /* GET http_path from addr, "host:port": 2xx or 3xx */
+	HEALTH_PROBE, /* run argv: exit 0 */
+	HEALTH_MODE_N
+};
+
+struct conf_health {
+	enum health_mode mode;
+	const char *addr;
+	const char *http_path; /* HTTP: what is asked for, "/x?y" */
+	const char *const *argv;
 };
 
 enum io_mode {
@@ -68,6 +86,10 @@ struct conf_worker {
 	enum ready_mode ready;
 	int ready_fd;
 	const char *ready_addr;
+	const char *const *ready_argv;
+	const char *const *pre_start; /* a command as argv; or NULL */
+	const char *const *post_stop;
+	struct conf_health health;
 	const char *cwd;
 	mode_t umask;
 	bool has_user; /* user, group or groups given: switch */

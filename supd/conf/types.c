@@ -405,6 +405,7 @@ bind_ready(const struct target *t)
 	case READY_MODE_NOTIFY_FD:
 	case READY_MODE_TCP:
 	case READY_MODE_UNIX:
+	case READY_MODE_PROBE:
 	case READY_MODE_N:
 		w->spec.ready = READY_EVENT;
 		break;

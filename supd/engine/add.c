@@ -137,7 +137,7 @@ act_add(struct shell *sh, uint64_t tag, const struct wire_request *m,
 		conf_child_free(child);
 		return;
 	}
-	r = tree_add(sh, sup, child, &n);
+	r = tree_add(sh, sup, sh->nodes[sup].gen, child, &n);
 	if (r < 0) {
 		conf_child_free(child);
 		request_end(sh, tag, CTL_FAILED,
@@ -145,5 +145,6 @@ act_add(struct shell *sh, uint64_t tag, const struct wire_request *m,
 				 : strerror(-r));
 		return;
 	}
+	sh->nodes[n].owned = child;
 	start_child(sh, tag, m, sup, n);
 }

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/trace.h"
+#include "engine/gen.h"
 #include "engine/main.h"
 #include "engine/request.h"
 #include "engine/tree.h"
@@ -227,6 +228,7 @@ run_leave(struct shell *sh)
 	}
 	while (sh->garbage_len > 0)
 		conf_child_free(sh->garbage[--sh->garbage_len]);
+	gen_sweep(sh);
 	if (sh->broken)
 		return;
 	arm_tick(sh);
@@ -351,11 +353,15 @@ static int
 load(struct shell *sh)
 {
 	cleanup_(buf_fini) struct buf messages = { 0 };
-	int r = conf_load(sh->args->conf_path, &sh->conf, &messages);
+	struct conf *conf;
+	int r = conf_load(sh->args->conf_path, &conf, &messages);
 
 	if (messages.len > 0)
 		(void)!write(STDERR_FILENO, messages.data, messages.len);
-	return r;
+	if (r < 0)
+		return r;
+	sh->gen = gen_new(sh, conf);
+	return sh->gen != NULL ? 0 : -ENOMEM;
 }
 
 /* As many nodes as there are slots, but no more than could be of use. */
@@ -374,7 +380,7 @@ build(struct shell *sh)
 		log_warnx("%s has %u nodes, more than the %u that fit; raise "
 			  "RLIMIT_NOFILE (ulimit -Hn), of which each takes "
 			  "one, or use a smaller tree",
-		    sh->args->conf_path, sh->conf->n_nodes, capacity(sh));
+		    sh->args->conf_path, sh->gen->conf->n_nodes, capacity(sh));
 	return r;
 }
 
@@ -418,13 +424,14 @@ close_all(struct shell *sh)
 	free(sh->frame);
 	if (sh->slots != NULL)
 		munmap((void *)(uintptr_t)sh->slots, sh->slots_size);
-	conf_free(sh->conf);
+	gen_unref(sh->gen);
+	gen_sweep(sh);
 }
 
 static void
 boot(struct shell *sh)
 {
-	const struct conf_sup *root = &sh->conf->root->sup;
+	const struct conf_sup *root = &sh->gen->conf->root->sup;
 	struct event ev = { .kind = EV_BOOT };
 
 	run_enter(sh);
@@ -436,7 +443,7 @@ boot(struct shell *sh)
 	     n = tree_next(sh, NODE_ROOT, n))
 		tree_prepare(sh, n);
 	log_info("%s: %u nodes; starting %s", sh->args->conf_path,
-	    sh->conf->n_nodes, sh->nodes[NODE_ROOT].path);
+	    sh->gen->conf->n_nodes, sh->nodes[NODE_ROOT].path);
 	run_post(sh, &ev);
 	run_leave(sh);
 }
@@ -487,6 +494,7 @@ engine_main(const struct role_args *args)
 	struct shell sh = { .args = args };
 	int code;
 
+	TAILQ_INIT(&sh.gens);
 	TAILQ_INIT(&sh.requests);
 	TAILQ_INIT(&sh.lookups);
 	ignore_signals();

@@ -22,14 +22,17 @@
  * rebuild the core exactly.
  */
 
+struct gen;
 struct probe;
 struct request;
+TAILQ_HEAD(gens, gen);
 TAILQ_HEAD(requests, request);
 
 /* What hangs on a node of the core; nodes[n] belongs to node_t n. */
 struct node {
 	const struct conf_child *conf; /* NULL: the node is not in use */
 	struct conf_child *owned;      /* released with the node, or NULL */
+	struct gen *gen;               /* what `conf` comes or borrows from */
 	uint64_t uid;                  /* tells users of one node_t apart */
 	char *path;                    /* "root/web/api" */
 	mono_t *window;                /* of a supervisor */
@@ -67,7 +70,8 @@ struct peer {
 struct shell {
 	const struct role_args *args;
 	struct loop *loop;
-	struct conf *conf;
+	struct gens gens; /* the configurations in use */
+	struct gen *gen;  /* the one in force */
 	void *core_mem;
 	struct engine *core;
 	struct node *nodes; /* [cap + 1] */

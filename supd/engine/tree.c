@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "engine/tree.h"
 
+#include "engine/gen.h"
 #include "engine/ready.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ node_clear(struct shell *sh, struct node *nd)
 	ready_free(nd);
 	if (nd->owned != NULL)
 		run_discard(sh, nd->owned);
+	gen_unref(nd->gen);
 	free(nd->path);
 	free(nd->window);
 	free(nd->prep_text);
@@ -40,9 +42,9 @@ node_to_core(
 	return engine_add_worker(sh->core, parent, c->name, &c->worker.spec);
 }
 
-/* One node, whose path begins with `above`. */
+/* One node, from `gen`, whose path begins with `above`. */
 static int
-add_one(struct shell *sh, node_t parent, const char *above,
+add_one(struct shell *sh, node_t parent, const char *above, struct gen *gen,
     const struct conf_child *c, node_t *ret_node)
 {
 	cleanup_(freep) char *path = NULL;
@@ -68,6 +70,7 @@ add_one(struct shell *sh, node_t parent, const char *above,
 		return -ENOSPC;
 	nd = &sh->nodes[n];
 	nd->conf = c;
+	nd->gen = gen_ref(gen);
 	nd->uid = ++sh->next_uid;
 	nd->path = take_ptr(path);
 	nd->window = take_ptr(window);
@@ -80,16 +83,17 @@ add_one(struct shell *sh, node_t parent, const char *above,
  * so recursion is too.
  */
 static int
-add_below(struct shell *sh, node_t n, const struct conf_child *sup)
+add_below(
+    struct shell *sh, node_t n, struct gen *gen, const struct conf_child *sup)
 {
 	const struct conf_child *c;
 	node_t child;
 	int r;
 
 	TAILQ_FOREACH (c, &sup->sup.children, link) {
-		r = add_one(sh, n, sh->nodes[n].path, c, &child);
+		r = add_one(sh, n, sh->nodes[n].path, gen, c, &child);
 		if (r == 0 && c->is_sup)
-			r = add_below(sh, child, c);
+			r = add_below(sh, child, gen, c);
 		if (r < 0)
 			return r;
 	}
@@ -108,8 +112,8 @@ tree_build(struct shell *sh, uint32_t cap)
 	if (sh->nodes == NULL || sh->core_mem == NULL)
 		return -ENOMEM;
 	sh->core = engine_init(sh->core_mem, cap);
-	r = add_one(sh, NODE_NONE, "", sh->conf->root, &root);
-	return r < 0 ? r : add_below(sh, root, sh->conf->root);
+	r = add_one(sh, NODE_NONE, "", sh->gen, sh->gen->conf->root, &root);
+	return r < 0 ? r : add_below(sh, root, sh->gen, sh->gen->conf->root);
 }
 
 void
@@ -133,20 +137,20 @@ drop_detached(struct shell *sh, node_t top)
 }
 
 int
-tree_add(struct shell *sh, node_t sup, struct conf_child *c, node_t *ret_node)
+tree_add(struct shell *sh, node_t sup, struct gen *gen,
+    const struct conf_child *c, node_t *ret_node)
 {
 	node_t n;
-	int r = add_one(sh, NODE_NONE, sh->nodes[sup].path, c, &n);
+	int r = add_one(sh, NODE_NONE, sh->nodes[sup].path, gen, c, &n);
 
 	if (r < 0)
 		return r;
 	if (c->is_sup)
-		r = add_below(sh, n, c);
+		r = add_below(sh, n, gen, c);
 	if (r < 0) {
 		drop_detached(sh, n);
 		return r;
 	}
-	sh->nodes[n].owned = c;
 	for (node_t k = tree_next(sh, n, NODE_NONE); k != NODE_NONE;
 	     k = tree_next(sh, n, k))
 		tree_prepare(sh, k);

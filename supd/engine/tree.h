@@ -17,12 +17,13 @@ must_check int tree_build(struct shell *sh, uint32_t cap);
 void tree_fini(struct shell *sh);
 
 /*
- * Add a child made at run time, with all below it, detached from the tree and
- * to be given to EV_START_CHILD under `sup`.  Takes `c` over when it succeeds.
- * Returns 0 and the node, or -errno with nothing added.
+ * Add a child, with all below it, detached from the tree: to be given to
+ * EV_START_CHILD under `sup`, or to be named in its next plan.  `c` belongs to
+ * `gen` or borrows from it.  Returns 0 and the node, or -errno with nothing
+ * added.
  */
-must_check int tree_add(
-    struct shell *sh, node_t sup, struct conf_child *c, node_t *ret_node);
+must_check int tree_add(struct shell *sh, node_t sup, struct gen *gen,
+    const struct conf_child *c, node_t *ret_node);
 
 /* The core has forgotten node n: so do we, and the bus, and the logger. */
 void tree_freed(struct shell *sh, node_t n);

@@ -4,12 +4,10 @@
 #include "base/log.h"
 #include "engine/text.h"
 #include "engine/tree.h"
+#include "engine/words.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* More names than these in one line help nobody. */
-#define NAMES_MAX 8
 
 #define LAST_LINE_MAX 160
 
@@ -213,117 +211,13 @@ record_state(struct shell *sh, const struct effect *eff)
 
 /* ---- supervisors --------------------------------------------------------- */
 
-struct names {
-	struct buf text;
-	uint32_t n, left_out;
-};
-
-static void
-name_add(struct names *l, const char *name)
-{
-	if (l->n++ < NAMES_MAX)
-		buf_printf(&l->text, "%s%s", l->n > 1 ? ", " : "", name);
-	else
-		l->left_out++;
-}
-
-static void
-name_finish(struct names *l)
-{
-	if (l->left_out > 0)
-		buf_printf(&l->text, " and %u more", l->left_out);
-}
-
-static bool
-is_temporary(const struct shell *sh, node_t n)
-{
-	const struct sup_spec *s = engine_sup_spec(sh->core, n);
-
-	return (s != NULL
-		       ? s->restart
-		       : engine_worker_spec(sh->core, n)->restart) == TEMPORARY;
-}
-
-/* Children from `from` on that run and will be stopped, last first. */
-static void
-names_stopped(
-    const struct shell *sh, node_t from, node_t failed, struct names *l)
-{
-	uint32_t n = 0, cap = 0;
-	node_t *run = NULL;
-
-	for (; from != NODE_NONE; from = engine_next_child(sh->core, from)) {
-		enum child_state st = engine_state(sh->core, from);
-
-		if (from == failed || st == CHILD_STOPPED ||
-		    st == CHILD_WAITING || st == CHILD_ENDED)
-			continue;
-		if (!run_grow(&run, &cap, n, sizeof(*run)))
-			break;
-		run[n++] = from;
-	}
-	while (n > 0)
-		name_add(l, engine_name(sh->core, run[--n]));
-	free(run);
-	name_finish(l);
-}
-
-static void
-names_started(const struct shell *sh, node_t from, struct names *l)
-{
-	for (; from != NODE_NONE; from = engine_next_child(sh->core, from)) {
-		const struct worker_spec *w =
-		    engine_worker_spec(sh->core, from);
-
-		if (!is_temporary(sh, from) && (w == NULL || w->enabled))
-			name_add(l, engine_name(sh->core, from));
-	}
-	name_finish(l);
-}
-
-/* "rest_for_one: stop mailer, queue; start api, queue, mailer (2/3 in 60s)" */
-static void
-restart_text(
-    const struct shell *sh, const struct effect *eff, char *buf, size_t len)
-{
-	node_t sup = engine_parent(sh->core, eff->node);
-	const struct sup_spec *spec = engine_sup_spec(sh->core, sup);
-	char period[TEXT_DURATION_LEN];
-	struct names stop = { 0 }, start = { 0 };
-	node_t from = NODE_NONE;
-
-	if (spec->strategy == REST_FOR_ONE)
-		from = eff->node;
-	else if (spec->strategy == ONE_FOR_ALL)
-		from = engine_first_child(sh->core, sup);
-	if (from != NODE_NONE) {
-		names_stopped(sh, from, eff->node, &stop);
-		names_started(sh, from, &start);
-	} else {
-		name_add(&start, engine_name(sh->core, eff->node));
-	}
-	snprintf(buf, len, "%s: %s%s%sstart %s (%u/%u in %s)",
-	    strategy_name(spec->strategy), stop.n > 0 ? "stop " : "",
-	    buf_str(&stop.text), stop.n > 0 ? "; " : "", buf_str(&start.text),
-	    eff->used, eff->limit,
-	    text_duration(spec->period_ns, period, sizeof(period)));
-	buf_fini(&stop.text);
-	buf_fini(&start.text);
-}
-
 static void
 gave_up(struct shell *sh, const struct effect *eff)
 {
-	const struct sup_spec *spec = engine_sup_spec(sh->core, eff->node);
-	char why[128], period[TEXT_DURATION_LEN], text[WIRE_TEXT_MAX];
+	char why[128], text[WIRE_TEXT_MAX];
 
 	text_reason(sh, eff->offender, &eff->reason, why, sizeof(why));
-	snprintf(text, sizeof(text),
-	    "more than %u restart%s in %s, the last for %s (%s); stopping all "
-	    "its children and giving up",
-	    spec->intensity, spec->intensity == 1 ? "" : "s",
-	    text_duration(spec->period_ns, period, sizeof(period)),
-	    engine_name(sh->core, eff->offender), why);
+	words_gave_up(sh->core, eff, why, text, sizeof(text));
 	add(sh, eff->node, HIST_GAVE_UP, eff, text);
 	log_warnx("%s: %s", text_short(sh->nodes[eff->node].path), text);
 }
@@ -331,14 +225,10 @@ gave_up(struct shell *sh, const struct effect *eff)
 static void
 auto_shutdown(struct shell *sh, const struct effect *eff)
 {
-	const struct sup_spec *spec = engine_sup_spec(sh->core, eff->node);
 	char why[128], text[WIRE_TEXT_MAX];
 
 	text_reason(sh, eff->offender, &eff->reason, why, sizeof(why));
-	snprintf(text, sizeof(text),
-	    "%s: significant child %s has ended (%s); stopping",
-	    auto_shutdown_name(spec->auto_shutdown),
-	    engine_name(sh->core, eff->offender), why);
+	words_auto_shutdown(sh->core, eff, why, text, sizeof(text));
 	add(sh, eff->node, HIST_AUTO_SHUTDOWN, eff, text);
 	log_info("%s: %s", text_short(sh->nodes[eff->node].path), text);
 }
@@ -352,7 +242,7 @@ record_report(struct shell *sh, const struct effect *eff)
 
 	switch (eff->report) {
 	case REPORT_RESTART:
-		restart_text(sh, eff, text, sizeof(text));
+		words_restart(sh->core, eff, text, sizeof(text));
 		add(sh, sup, HIST_RESTART, eff, text);
 		log_info("%s: %s", text_short(sh->nodes[sup].path), text);
 		break;

@@ -39,7 +39,7 @@ active_children(const struct engine *e, const struct node *s)
 	return k;
 }
 
-/* A start_child came to nothing: the detached node is forgotten. */
+/* A call came to nothing: its detached node is forgotten. */
 static void
 refuse_new(struct engine *e, struct node *c, uint64_t tag, enum result r)
 {
@@ -50,7 +50,7 @@ refuse_new(struct engine *e, struct node *c, uint64_t tag, enum result r)
 static void
 refuse(struct engine *e, const struct msg *m, enum result r)
 {
-	if (m->op == EV_START_CHILD)
+	if (m->op == EV_START_CHILD || m->by_name)
 		refuse_new(e, node_of(e, m->node), m->tag, r);
 	else
 		emit_reply(e, m->tag, r, m->node, NULL);
@@ -65,10 +65,13 @@ call_refuse(struct engine *e, const struct msg *m)
 void
 call_event(struct engine *e, const struct event *ev)
 {
+	bool to_sup = ev->kind == EV_START_CHILD || ev->child != NODE_NONE;
 	struct msg m = {
 		.kind = MSG_CALL,
 		.op = ev->kind,
-		.node = ev->kind == EV_START_CHILD ? ev->child : ev->node,
+		.node = to_sup ? ev->child : ev->node,
+		.by_name = to_sup && ev->kind != EV_START_CHILD,
+		.inc = ev->inc,
 		.tag = ev->tag,
 	};
 	node_t sup = ev->node;
@@ -78,7 +81,7 @@ call_event(struct engine *e, const struct event *ev)
 		return;
 	}
 	m.gen = node_of(e, m.node)->gen;
-	if (ev->kind != EV_START_CHILD)
+	if (!to_sup)
 		sup = node_of(e, m.node)->parent;
 	if (sup == NODE_NONE || !engine_has(e, sup) || !node_of(e, sup)->is_sup)
 		refuse(e, &m, RESULT_NOT_FOUND);
@@ -188,6 +191,37 @@ find_again(
 	return like;
 }
 
+/*
+ * A pool's child is known by its incarnation only, which another may have
+ * taken the place of.  One that waits to be restarted has not been: OTP keeps
+ * its old pid until then.
+ */
+static bool
+is_replaced(const struct node *s, const struct node *c, const struct msg *m)
+{
+	return s->s.spec->strategy == SIMPLE_ONE_FOR_ONE &&
+	       m->op == EV_TERMINATE_CHILD && m->inc != 0 && m->inc != c->inc &&
+	       c->state != CHILD_WAITING;
+}
+
+static void
+run_on_child(
+    struct engine *e, struct node *s, struct node *c, const struct msg *m)
+{
+	if (!c->used || !c->attached)
+		c = find_again(e, s, c, m);
+	if (c == NULL)
+		return;
+	if (is_replaced(s, c, m))
+		emit_reply(e, m->tag, RESULT_OK, node_id(e, c), NULL);
+	else if (m->op == EV_RESTART_CHILD)
+		run_restart(e, s, c, m->tag);
+	else if (m->op == EV_TERMINATE_CHILD)
+		run_terminate(e, s, c, m->tag);
+	else
+		run_delete(e, s, c, m->tag);
+}
+
 void
 call_run(struct engine *e, struct node *s, const struct msg *m)
 {
@@ -197,16 +231,9 @@ call_run(struct engine *e, struct node *s, const struct msg *m)
 		run_start(e, s, c, m->tag);
 		return;
 	}
-	if (!c->used || !c->attached)
-		c = find_again(e, s, c, m);
-	if (c == NULL)
-		return;
-	if (m->op == EV_RESTART_CHILD)
-		run_restart(e, s, c, m->tag);
-	else if (m->op == EV_TERMINATE_CHILD)
-		run_terminate(e, s, c, m->tag);
-	else
-		run_delete(e, s, c, m->tag);
+	run_on_child(e, s, c, m);
+	if (m->by_name)
+		tree_free(e, c);
 }
 
 /* Does the supervisor keep the spec of a child that is down? */

@@ -49,9 +49,13 @@ enum event_kind {
 	EV_EXITED,          /* node, inc, code, is_signal, core: ended, and its
 	                       process group is empty (D6) */
 	EV_START_CHILD,     /* node: supervisor, child: a detached node, tag */
-	EV_RESTART_CHILD,   /* node: the stopped child, tag */
-	EV_TERMINATE_CHILD, /* node: the child, tag */
-	EV_DELETE_CHILD,    /* node: the stopped child, tag */
+	EV_RESTART_CHILD,   /* node: the stopped child, tag; or node:
+	                       supervisor, child: a detached node: the child
+	                       that has its name when the call's turn comes.
+	                       That node is freed then. */
+	EV_TERMINATE_CHILD, /* the same; inc, of a pool's child, if not 0: only
+	                       this one, not who has taken its place (O-1) */
+	EV_DELETE_CHILD,    /* as EV_RESTART_CHILD */
 	EV_CLEAR,           /* node: supervisor: empty its window */
 	EV_RETRY,           /* node: a waiting child: its pause is over now */
 	EV_BEAT,            /* node, inc: a sign of life; code not 0: it says

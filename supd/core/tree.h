@@ -66,8 +66,9 @@ struct msg {
 	enum msg_kind kind;
 	enum event_kind op; /* MSG_CALL */
 	node_t node;  /* the child; MSG_CALL of start_child: the new one */
+	bool by_name; /* MSG_CALL: node is detached and only bears a name */
 	uint32_t gen; /* of node */
-	uint64_t inc; /* of node */
+	uint64_t inc; /* of node; MSG_CALL: of a pool's child that is meant */
 	uint64_t tag; /* MSG_CALL */
 };
 

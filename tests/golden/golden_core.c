@@ -15,6 +15,7 @@
  *   die NAME... | ok NAME... | term NAME... | fatal NAME...   (all at once)
  *   fail NAME N | nofork NAME N | life NAME MS | rate MS
  *   terminate|restart|delete NAME
+ *   terminate|restart|delete SUP NAME    whoever it is when its turn comes
  *   start SUP WORKER-LINE
  *   @MS COMMAND                   at that time of the next `run`
  *
@@ -518,6 +519,16 @@ call(enum event_kind kind, node_t n, node_t child)
 	step(&ev);
 }
 
+/* NAME of a child, or SUP NAME. */
+static void
+call_child(enum event_kind kind)
+{
+	node_t n = find(strtok(NULL, " "));
+	const char *name = strtok(NULL, " ");
+
+	call(kind, n, name != NULL ? add_worker(NODE_NONE, name) : NODE_NONE);
+}
+
 static void
 run_command(char *text)
 {
@@ -555,11 +566,11 @@ run_command(char *text)
 
 		m.proc[n].life_ms = atoi(strtok(NULL, " "));
 	} else if (strcmp(w, "terminate") == 0) {
-		call(EV_TERMINATE_CHILD, find(strtok(NULL, " ")), NODE_NONE);
+		call_child(EV_TERMINATE_CHILD);
 	} else if (strcmp(w, "restart") == 0) {
-		call(EV_RESTART_CHILD, find(strtok(NULL, " ")), NODE_NONE);
+		call_child(EV_RESTART_CHILD);
 	} else if (strcmp(w, "delete") == 0) {
-		call(EV_DELETE_CHILD, find(strtok(NULL, " ")), NODE_NONE);
+		call_child(EV_DELETE_CHILD);
 	} else if (strcmp(w, "clear") == 0) {
 		call(EV_CLEAR, find(strtok(NULL, " ")), NODE_NONE);
 	} else if (strcmp(w, "start") == 0) {

@@ -38,6 +38,12 @@ struct wbind {
 	bool brutal;
 	int64_t shutdown_ns;
 	int stop_signal;
+	/* Within these keys, and taken over only when they are given. */
+	struct {
+		struct backoff pause;
+		int64_t reset_after_ns;
+	} backoff;
+	struct health health;
 	const struct node *const *val; /* by key_id - W_FIRST; NULL: default */
 };
 
@@ -74,8 +80,8 @@ struct load {
 	uint32_t n_values; /* YAML nodes so far */
 	uint32_t n_files;
 	uint32_t n_children;
-	bool as_root;          /* then files must be safe */
-	struct strmap keys[3]; /* by enum key_where */
+	bool as_root; /* then files must be safe */
+	struct strmap keys[KEY_WHERE_N];
 	struct strmap users, groups, env_files;
 	const struct node *def[LATER_FIRST]; /* defaults, scanned */
 	struct wbind worker;                 /* all defaults */

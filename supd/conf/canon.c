@@ -118,6 +118,7 @@ static bool
 put_typed(struct buf *out, enum value_type type, const char *s)
 {
 	int64_t v = 0;
+	uint32_t milli = 0;
 	mode_t mask = 0;
 	int sig = 0;
 
@@ -129,6 +130,14 @@ put_typed(struct buf *out, enum value_type type, const char *s)
 		if (value_size(s, &v) != NULL)
 			return false;
 		value_put_size(out, v);
+	} else if (type == T_FACTOR) {
+		if (value_factor(s, &milli) != NULL)
+			return false;
+		value_put_factor(out, milli);
+	} else if (type == T_PERCENT) {
+		if (value_percent(s, &milli) != NULL)
+			return false;
+		value_put_percent(out, milli);
 	} else if (type == T_INT) {
 		if (value_int(s, &v) != NULL)
 			return false;
@@ -159,8 +168,10 @@ put_scalar(const struct canon *c, enum value_type type, const struct node *n)
 	if (put_typed(c->out, type, buf_str(&b)))
 		return;
 	/* Words of the schema are printed as they are: null, true, exec. */
-	if (type == T_BOOL || type == T_CHOICE || type == T_SHUTDOWN ||
-	    type == T_READY || type == T_IO || type == T_GIVEUP)
+	if (type == T_BOOL || type == T_DURATION || type == T_INT ||
+	    type == T_BACKOFF || type == T_HEALTH || type == T_CHOICE ||
+	    type == T_SHUTDOWN || type == T_READY || type == T_IO ||
+	    type == T_GIVEUP)
 		buf_puts(c->out, buf_str(&b));
 	else
 		put_string(c, n);
@@ -207,7 +218,9 @@ put_map(const struct canon *c, const struct node *map)
 		buf_puts(c->out, ": ");
 		if (c->k->type == T_RLIMIT)
 			put_rlimit(c, n);
-		else if (c->k->type == T_GIVEUP)
+		else if (c->k->type == T_GIVEUP ||
+			 (c->k->type == T_READY &&
+			     strcmp(n->key->text, "probe") == 0))
 			put_words(c, n);
 		else if (strcmp(n->key->text, "delay") == 0 &&
 			 c->k->type == T_READY)
@@ -221,23 +234,29 @@ put_map(const struct canon *c, const struct node *map)
 	buf_puts(c->out, "}");
 }
 
-/* Only what differs from the defaults, in the schema's order. */
+static void canon_node(const struct canon *c, const struct node *n);
+
+/* The keys inside `log` and the like, but for defaults; as the schema goes. */
 static void
-put_log(const struct canon *c, const struct node *map)
+put_inside(const struct canon *c, const struct node *map)
 {
-	const struct node *n;
+	enum key_where where = IN_LOG;
 	const char *sep = "";
+	const struct node *n;
 	size_t i;
 
+	schema_inside(c->k->type, &where);
 	buf_puts(c->out, "{");
-	for (i = L_FIRST; i < L_END; i++) {
-		const struct key *k = &schema_keys[i];
+	for (i = 0; i < LATER_FIRST; i++) {
+		struct canon in = { c->out, &schema_keys[i], c->instance };
 
-		n = node_get(map, k->name);
-		if (n == NULL || canon_is_default(k, n))
+		if (in.k->where != where)
 			continue;
-		buf_printf(c->out, "%s%s: ", sep, k->name);
-		put_scalar(c, k->type, n);
+		n = node_get(map, in.k->name);
+		if (n == NULL || canon_is_default(in.k, n))
+			continue;
+		buf_printf(c->out, "%s%s: ", sep, in.k->name);
+		canon_node(&in, n);
 		sep = ", ";
 	}
 	buf_puts(c->out, "}");
@@ -254,6 +273,7 @@ canon_node(const struct canon *c, const struct node *n)
 		put_stops(c, n);
 		return;
 	case T_COMMAND:
+	case T_HOOK:
 	case T_GROUPS:
 		put_words(c, n);
 		return;
@@ -261,8 +281,13 @@ canon_node(const struct canon *c, const struct node *n)
 		put_file(c, n);
 		return;
 	case T_LOG:
-		put_log(c, n);
-		return;
+	case T_BACKOFF:
+	case T_HEALTH:
+		if (n->kind == NODE_MAP) {
+			put_inside(c, n);
+			return;
+		}
+		break;
 	case T_NAME:
 	case T_TEXT:
 	case T_BOOL:
@@ -270,10 +295,15 @@ canon_node(const struct canon *c, const struct node *n)
 	case T_CHOICE:
 	case T_DURATION:
 	case T_TIMEOUT:
+	case T_FACTOR:
+	case T_PERCENT:
 	case T_SIZE:
 	case T_SHUTDOWN:
 	case T_SIGNAL:
 	case T_READY:
+	case T_TCP:
+	case T_UNIX:
+	case T_URL:
 	case T_GIVEUP:
 	case T_DIR:
 	case T_UMASK:

@@ -7,10 +7,17 @@
 
 #include <string.h>
 
-#define SUP(field)    .where = IN_SUPERVISOR, .off = offsetof(struct sbind, field)
-#define WORKER(field) .where = IN_WORKER, .off = offsetof(struct wbind, field)
-#define LOG(field)    .where = IN_LOG, .off = offsetof(struct wbind, w.log.field)
-#define V1            .since = "0.1"
+#define SUP(field)    .where = IN_SUPERVISOR, .at = offsetof(struct sbind, field)
+#define WORKER(field) .where = IN_WORKER, .at = offsetof(struct wbind, field)
+#define LOG(field)    .where = IN_LOG, .at = offsetof(struct wbind, w.log.field)
+#define BACKOFF(field)                                                         \
+	.where = IN_BACKOFF, .at = offsetof(struct wbind, backoff.field)
+#define HEALTH(field)                                                          \
+	.where = IN_HEALTH, .at = offsetof(struct wbind, health.field)
+#define ASKED(field)                                                           \
+	.where = IN_HEALTH, .at = offsetof(struct wbind, w.health.field)
+#define NEXT .at_next_start = true
+#define V1   .since = "0.1"
 #define LATER(text, what)                                                      \
 	{                                                                      \
 		.name = text, .where = IN_WORKER, .type = T_LATER, .doc = what \
@@ -68,9 +75,9 @@ const struct key schema_keys[] = {
 	    .doc = "name; makes this child a worker" },
 	[W_DESCRIPTION] = { "description", WORKER(w.description), V1,
 	    .type = T_TEXT, .doc = "for people" },
-	[W_COMMAND] = { "command", WORKER(w.argv), .type = T_COMMAND, V1,
+	[W_COMMAND] = { "command", WORKER(w.argv), .type = T_COMMAND, V1, NEXT,
 	    .doc = "program and arguments; required" },
-	[W_ENABLED] = { "enabled", WORKER(w.spec.enabled), .type = T_BOOL, V1,
+	[W_ENABLED] = { "enabled", WORKER(w.spec.enabled), .type = T_BOOL, V1, NEXT,
 	    .def = "true", .doc = "false: never started, still shown" },
 	[W_INSTANCES] = { "instances", WORKER(w.instances), .type = T_INT, V1,
 	    .min = 1, .max = INSTANCES_MAX,
@@ -87,6 +94,12 @@ const struct key schema_keys[] = {
 	[W_SIGNIFICANT] = { "significant", WORKER(w.spec.significant), V1,
 	    .type = T_BOOL, .def = "false",
 	    .doc = "its end may shut its supervisor down" },
+	[W_BACKOFF] = { "backoff", .where = IN_WORKER, .type = T_BACKOFF, V1,
+	    .def = "off", .merge = true,
+	    .doc = "growing pauses between restarts" },
+	[W_MAX_ATTEMPTS] = { "max_attempts", WORKER(w.spec.max_attempts), V1,
+	    .type = T_INT, .min = 1, .max = 1000000, .off = true, .def = "off",
+	    .doc = "restarts in a row after which its supervisor gives up" },
 	[W_READY] = { "ready", WORKER(w), .type = T_READY, .def = "exec", V1,
 	    .doc = "what makes it ready, so that the next child starts" },
 	[W_START_TIMEOUT] = { "start_timeout", V1,
@@ -95,45 +108,60 @@ const struct key schema_keys[] = {
 	[W_START_GRACE] = { "start_grace", WORKER(w.spec.start_grace_ns), V1,
 	    .type = T_DURATION, .def = "0s",
 	    .doc = "with ready exec: an end this early is a failed start" },
+	[W_HEARTBEAT] = { "heartbeat", WORKER(w.spec.heartbeat_ns), V1,
+	    .type = T_DURATION, .min = NS_PER_MS, .off = true, .def = "off", NEXT,
+	    .doc = "longest silence between its signs of life" },
+	[W_HEALTH] = { "health", .where = IN_WORKER, .type = T_HEALTH, V1,
+	    .def = "off", .doc = "probes of the ready worker" },
+	[W_MAX_LIFETIME] = { "max_lifetime", WORKER(w.spec.max_lifetime_ns), V1,
+	    .type = T_DURATION, .min = NS_PER_MS, .off = true, .def = "off",
+	    .doc = "after this time it is replaced" },
 	[W_SHUTDOWN] = { "shutdown", WORKER(shutdown_ns), .type = T_SHUTDOWN, V1,
 	    .def = "5s", .doc = "time to stop before it is killed" },
 	[W_STOP_SIGNAL] = { "stop_signal", WORKER(stop_signal), V1,
 	    .type = T_SIGNAL, .def = "TERM", .doc = "what asks it to stop" },
 	[W_STOP_SEQUENCE] = { "stop_sequence", WORKER(w.spec), .type = T_STOPS,
 	    V1, .doc = "signals and waits, instead of the two above" },
-	[W_KILL_MODE] = { "kill_mode", WORKER(kill_mode), .type = T_CHOICE, V1,
+	[W_KILL_MODE] = { "kill_mode", WORKER(kill_mode), .type = T_CHOICE, V1, NEXT,
 	    .choices = "group process", .def = "group",
 	    .doc = "whom the signals reach" },
-	[W_USER] = { "user", .where = IN_WORKER, .type = T_USER, V1,
+	[W_PRE_START] = { "pre_start", WORKER(w.pre_start), .type = T_HOOK, V1,
+	    .def = "[]", .doc = "command before each start" },
+	[W_POST_STOP] = { "post_stop", WORKER(w.post_stop), .type = T_HOOK, V1,
+	    .def = "[]", .doc = "command after each end" },
+	[W_HOOK_TIMEOUT] = { "hook_timeout", V1,
+	    WORKER(w.spec.hook_timeout_ns), .type = T_TIMEOUT, .min = NS_PER_MS,
+	    .def = "30s", .doc = "longest time for either of these" },
+	[W_USER] = { "user", .where = IN_WORKER, .type = T_USER, V1, NEXT,
 	    .doc = "run as this user" },
-	[W_GROUP] = { "group", .where = IN_WORKER, .type = T_GROUP, V1,
+	[W_GROUP] = { "group", .where = IN_WORKER, .type = T_GROUP, V1, NEXT,
 	    .doc = "run in this group; default: the user's" },
-	[W_GROUPS] = { "groups", .where = IN_WORKER, .type = T_GROUPS, V1,
+	[W_GROUPS] = { "groups", .where = IN_WORKER, .type = T_GROUPS, V1, NEXT,
 	    .doc = "supplementary groups; default: the user's" },
-	[W_UMASK] = { "umask", WORKER(w.umask), .type = T_UMASK, V1,
+	[W_UMASK] = { "umask", WORKER(w.umask), .type = T_UMASK, V1, NEXT,
 	    .def = "022", .doc = "file mode creation mask" },
-	[W_CWD] = { "cwd", WORKER(w.cwd), .type = T_DIR, .def = "/", V1,
+	[W_CWD] = { "cwd", WORKER(w.cwd), .type = T_DIR, .def = "/", V1, NEXT,
 	    .doc = "working directory" },
-	[W_ENV] = { "env", .where = IN_WORKER, .type = T_ENV, .merge = true, V1,
+	[W_ENV] = { "env", .where = IN_WORKER, .type = T_ENV, .merge = true, V1, NEXT,
 	    .def = "{}", .doc = "environment variables" },
-	[W_ENV_FILE] = { "env_file", .where = IN_WORKER, .type = T_FILE, V1,
+	[W_ENV_FILE] = { "env_file", .where = IN_WORKER, .type = T_FILE, V1, NEXT,
 	    .doc = "file of KEY=VALUE lines, read at load" },
-	[W_ENV_CLEAR] = { "env_clear", WORKER(w.env_clear), .type = T_BOOL, V1,
+	[W_ENV_CLEAR] = { "env_clear", WORKER(w.env_clear), .type = T_BOOL, V1, NEXT,
 	    .def = "false", .doc = "start from an empty environment" },
-	[W_STDIN] = { "stdin", WORKER(w.in), .type = T_IO, .def = "null", V1,
+	[W_STDIN] = { "stdin", WORKER(w.in), .type = T_IO, .def = "null", V1, NEXT,
 	    .choices = "null inherit", .doc = "standard input" },
-	[W_STDOUT] = { "stdout", WORKER(w.out), .type = T_IO, .def = "log", V1,
+	[W_STDOUT] = { "stdout", WORKER(w.out), .type = T_IO, .def = "log", V1, NEXT,
 	    .choices = "log null inherit", .doc = "standard output" },
-	[W_STDERR] = { "stderr", WORKER(w.err), .type = T_IO, .def = "log", V1,
+	[W_STDERR] = { "stderr", WORKER(w.err), .type = T_IO, .def = "log", V1, NEXT,
 	    .choices = "log null inherit join", .doc = "standard error" },
 	[W_LOG] = { "log", WORKER(w.log), .type = T_LOG, .merge = true, V1,
 	    .def = "{}", .doc = "how its output is logged" },
-	[W_RLIMIT] = { "rlimit", WORKER(w), .type = T_RLIMIT, .merge = true, V1,
+	[W_RLIMIT] = { "rlimit", WORKER(w), .type = T_RLIMIT, .merge = true, V1, NEXT,
 	    .def = "{}", .doc = "resource limits" },
-	[W_NICE] = { "nice", WORKER(w.nice), .type = T_INT, V1,
+	[W_NICE] = { "nice", WORKER(w.nice), .type = T_INT, V1, NEXT,
 	    .min = -20, .max = 19, .has = offsetof(struct wbind, w.has_nice),
 	    .doc = "scheduling priority" },
-	[W_OOM_SCORE_ADJ] = { "oom_score_adj", WORKER(w.oom_score_adj), V1,
+	[W_OOM_SCORE_ADJ] = { "oom_score_adj", WORKER(w.oom_score_adj), V1, NEXT,
 	    .type = T_INT, .min = -1000, .max = 1000,
 	    .has = offsetof(struct wbind, w.has_oom),
 	    .doc = "how readily the kernel kills it when memory is short" },
@@ -147,14 +175,42 @@ const struct key schema_keys[] = {
 	[L_TIME] = { "time", LOG(time), .type = T_BOOL, .def = "true", V1,
 	    .doc = "the time on each line" },
 
+	[B_MIN] = { "min", BACKOFF(pause.min_ns), .type = T_DURATION, V1,
+	    .min = NS_PER_MS, .def = "1s", .doc = "the first pause" },
+	[B_MAX] = { "max", BACKOFF(pause.max_ns), .type = T_DURATION, V1,
+	    .min = NS_PER_MS, .def = "60s", .doc = "the longest pause" },
+	[B_FACTOR] = { "factor", BACKOFF(pause.factor_milli), V1,
+	    .type = T_FACTOR, .def = "2",
+	    .doc = "each pause is so many times the last" },
+	[B_JITTER] = { "jitter", BACKOFF(pause.jitter_milli), V1,
+	    .type = T_PERCENT, .def = "10%",
+	    .doc = "each is longer or shorter by up to this, at random" },
+	[B_RESET_AFTER] = { "reset_after", BACKOFF(reset_after_ns), V1,
+	    .type = T_DURATION, .min = NS_PER_MS, .def = "60s",
+	    .doc = "ready for so long, it starts afresh" },
+
+	[H_TCP] = { "tcp", ASKED(addr), .type = T_TCP, V1,
+	    .doc = "an address that must accept a connection" },
+	[H_UNIX] = { "unix", ASKED(addr), .type = T_UNIX, V1,
+	    .doc = "a socket that must accept a connection" },
+	[H_HTTP] = { "http", .where = IN_HEALTH, .type = T_URL, V1,
+	    .doc = "a URL that must answer with 2xx or 3xx" },
+	[H_PROBE] = { "probe", ASKED(argv), .type = T_COMMAND, V1,
+	    .doc = "a command that must exit with 0" },
+	[H_INTERVAL] = { "interval", HEALTH(interval_ns), .type = T_DURATION, V1,
+	    .min = NS_PER_MS, .def = "10s",
+	    .doc = "from an answer to the next probe" },
+	[H_TIMEOUT] = { "timeout", HEALTH(timeout_ns), .type = T_DURATION, V1,
+	    .min = NS_PER_MS, .def = "3s",
+	    .doc = "a probe without an answer by then has failed" },
+	[H_FAILURES] = { "failures", HEALTH(failures), .type = T_INT, V1,
+	    .min = 1, .max = 1000, .def = "3",
+	    .doc = "it is unhealthy after so many failed probes in a row" },
+	[H_INITIAL_DELAY] = { "initial_delay", HEALTH(initial_delay_ns), V1,
+	    .type = T_DURATION, .def = "0s",
+	    .doc = "from ready to the first probe" },
+
 	[LATER_FIRST] = LATER("tags", "labels to select it by"),
-	LATER("backoff", "growing pauses between restarts"),
-	LATER("max_attempts", "most restarts in a row"),
-	LATER("heartbeat", "signs of life it must give"),
-	LATER("health", "probes of a ready worker"),
-	LATER("max_lifetime", "restart it after this time"),
-	LATER("pre_start", "command before each start"),
-	LATER("post_stop", "command after each end"),
 	LATER("no_new_privs", "forbid it to gain privileges"),
 	LATER("capabilities", "capabilities it keeps"),
 	LATER("secret_env", "environment from protected files"),
@@ -189,6 +245,20 @@ schema_find(enum key_where where, const char *name)
 			return &schema_keys[i];
 	}
 	return NULL;
+}
+
+bool
+schema_inside(enum value_type type, enum key_where *ret_where)
+{
+	if (type == T_LOG)
+		*ret_where = IN_LOG;
+	else if (type == T_BACKOFF)
+		*ret_where = IN_BACKOFF;
+	else if (type == T_HEALTH)
+		*ret_where = IN_HEALTH;
+	else
+		return false;
+	return true;
 }
 
 const char *

@@ -20,13 +20,21 @@ enum value_type {
 	T_CHOICE,   /* choices, in the order of the enum */
 	T_DURATION, /* min: least ns */
 	T_TIMEOUT,  /* a duration or infinity */
+	T_FACTOR,   /* a decimal from 1 on, in thousandths */
+	T_PERCENT,  /* in thousandths */
 	T_SIZE,
 	T_SHUTDOWN, /* a duration, infinity or brutal_kill */
 	T_SIGNAL,
 	T_STOPS,
 	T_EXITS,
 	T_READY,
+	T_BACKOFF,
+	T_HEALTH,
+	T_TCP,  /* host:port */
+	T_UNIX, /* the path of a socket */
+	T_URL,  /* http://host:port/path */
 	T_COMMAND,
+	T_HOOK, /* a command, or [] for none */
 	T_GIVEUP,
 	T_DIR,  /* an absolute path */
 	T_FILE, /* a path relative to the file that names it */
@@ -71,13 +79,21 @@ enum key_id {
 	W_SUCCESS_EXIT,
 	W_FATAL_EXIT,
 	W_SIGNIFICANT,
+	W_BACKOFF,
+	W_MAX_ATTEMPTS,
 	W_READY,
 	W_START_TIMEOUT,
 	W_START_GRACE,
+	W_HEARTBEAT,
+	W_HEALTH,
+	W_MAX_LIFETIME,
 	W_SHUTDOWN,
 	W_STOP_SIGNAL,
 	W_STOP_SEQUENCE,
 	W_KILL_MODE,
+	W_PRE_START,
+	W_POST_STOP,
+	W_HOOK_TIMEOUT,
 	W_USER,
 	W_GROUP,
 	W_GROUPS,
@@ -101,14 +117,40 @@ enum key_id {
 	L_PREFIX,
 	L_TIME,
 	L_END,
+	/* inside `backoff` */
+	B_FIRST = L_END,
+	B_MIN = B_FIRST,
+	B_MAX,
+	B_FACTOR,
+	B_JITTER,
+	B_RESET_AFTER,
+	B_END,
+	/* inside `health`: what is asked, one of the first four, and when */
+	H_FIRST = B_END,
+	H_TCP = H_FIRST,
+	H_UNIX,
+	H_HTTP,
+	H_PROBE,
+	H_INTERVAL,
+	H_TIMEOUT,
+	H_FAILURES,
+	H_INITIAL_DELAY,
+	H_END,
 	/* known, and refused as not supported yet */
-	LATER_FIRST = L_END,
+	LATER_FIRST = H_END,
 	KEY_MAX = 96
 };
 
 #define W_COUNT (W_END - W_FIRST)
 
-enum key_where { IN_SUPERVISOR, IN_WORKER, IN_LOG };
+enum key_where {
+	IN_SUPERVISOR,
+	IN_WORKER,
+	IN_LOG,
+	IN_BACKOFF,
+	IN_HEALTH,
+	KEY_WHERE_N
+};
 
 struct key {
 	const char *name;
@@ -117,9 +159,15 @@ struct key {
 	const char *def;     /* the default, as YAML; NULL: none */
 	const char *choices; /* T_CHOICE: separated by spaces */
 	int64_t min, max;
-	size_t off; /* where the value is bound: struct wbind, struct sbind */
+	size_t at;  /* where the value is bound: struct wbind, struct sbind */
 	size_t has; /* T_INT: a bool set with it, or 0 */
 	bool merge; /* a map whose entries are inherited one by one */
+	bool off;   /* T_INT, T_DURATION: "off" is 0 */
+	/*
+	 * A process that runs cannot take a change of it: it shows after a
+	 * restart.  Any other key takes effect at once.
+	 */
+	bool at_next_start;
 	const char *since;
 	const char *doc; /* one line */
 };
@@ -132,6 +180,9 @@ const struct key *schema_find(enum key_where where, const char *name);
 
 /* What `name` may have been meant to be there, or NULL. */
 const char *schema_suggest(enum key_where where, const char *name);
+
+/* Where the keys inside a value of this type are; false if it has none. */
+bool schema_inside(enum value_type type, enum key_where *ret_where);
 
 static inline enum key_id
 key_id(const struct key *k)

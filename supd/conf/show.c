@@ -31,16 +31,22 @@ show_key(const struct show *s, const char *name, const struct key *k,
 	s->emit(s->ctx, name, buf_str(&value), buf_str(&origin));
 }
 
+/* Each key inside `log` and the like, as log.size. */
 static void
-show_log(const struct show *s, const struct node *map)
+show_inside(
+    const struct show *s, const struct key *outer, const struct node *map)
 {
+	enum key_where where = IN_LOG;
 	size_t id;
 
-	for (id = L_FIRST; id < L_END; id++) {
+	schema_inside(outer->type, &where);
+	for (id = 0; id < LATER_FIRST; id++) {
 		const struct key *k = &schema_keys[id];
 		char name[32];
 
-		snprintf(name, sizeof(name), "log.%s", k->name);
+		if (k->where != where)
+			continue;
+		snprintf(name, sizeof(name), "%s.%s", outer->name, k->name);
 		show_key(
 		    s, name, k, map == NULL ? NULL : node_get(map, k->name));
 	}
@@ -57,6 +63,7 @@ conf_show(const struct conf_child *c,
 	cleanup_(buf_fini) struct buf place = { 0 };
 	size_t first = c->is_sup ? S_NAME : W_NAME;
 	size_t end = c->is_sup ? S_DEFAULTS : W_END, id;
+	enum key_where where;
 
 	buf_printf(&place, "%s:%u", c->file, c->line);
 	emit(ctx, schema_keys[first].name, c->name, buf_str(&place));
@@ -64,8 +71,9 @@ conf_show(const struct conf_child *c,
 		const struct key *k = &schema_keys[id];
 		const struct node *n = o->val[id - first];
 
-		if (id == W_LOG)
-			show_log(&s, n);
+		if (k->type == T_LOG || (n != NULL && n->kind == NODE_MAP &&
+					    schema_inside(k->type, &where)))
+			show_inside(&s, k, n);
 		else
 			show_key(&s, k->name, k, n);
 	}

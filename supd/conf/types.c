@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* One value of each type, from nodes into the structs of conf.h. */
-#include "conf/bind.h"
+#include "conf/types.h"
+
 #include "conf/expand.h"
 #include "conf/value.h"
 
 #include <assert.h>
 #include <string.h>
-
-struct target {
-	struct load *ld;
-	const struct key *k;
-	const struct node *n;
-	void *at; /* base + k->off */
-	void *base;
-};
 
 typedef void (*bind_fn)(const struct target *t);
 
@@ -23,9 +16,8 @@ diag_of(const struct target *t)
 	return &t->ld->diag;
 }
 
-/* `shutdown: "5" needs a unit: ms, s, m or h` */
-static void
-say_why(const struct target *t, const struct node *n, const char *text,
+void
+type_say_why(const struct target *t, const struct node *n, const char *text,
     const char *why)
 {
 	diag_error(diag_of(t), n, "%s: %s %s", t->k->name,
@@ -54,7 +46,7 @@ bind_bool(const struct target *t)
 
 	why = s == NULL ? NULL : value_bool(s, t->at);
 	if (why != NULL)
-		say_why(t, t->n, s, why);
+		type_say_why(t, t->n, s, why);
 }
 
 static void
@@ -65,17 +57,20 @@ bind_int(const struct target *t)
 
 	if (s == NULL)
 		return;
+	if (t->k->off && strcmp(s, "off") == 0) {
+		*(int *)t->at = 0;
+		return;
+	}
 	why = value_int(s, &v);
 	if (why != NULL) {
-		say_why(t, t->n, s, why);
+		type_say_why(t, t->n, s, why);
 		return;
 	}
 	if (v < t->k->min || v > t->k->max) {
 		diag_error(diag_of(t), t->n,
-		    "%s: %s is not between %lld and "
-		    "%lld",
-		    t->k->name, diag_quote(diag_of(t), s), (long long)t->k->min,
-		    (long long)t->k->max);
+		    "%s: %s is not between %lld and %lld%s", t->k->name,
+		    diag_quote(diag_of(t), s), (long long)t->k->min,
+		    (long long)t->k->max, t->k->off ? ", nor off" : "");
 		return;
 	}
 	*(int *)t->at = (int)v; /* or uint32_t: the range fits both */
@@ -163,16 +158,36 @@ bind_duration(const struct target *t)
 
 	if (s == NULL)
 		return;
+	if (t->k->off && strcmp(s, "off") == 0) {
+		*(int64_t *)t->at = 0;
+		return;
+	}
 	if (t->k->type == T_TIMEOUT)
 		why = value_timeout(s, &ns);
 	else
 		why = value_duration(s, &ns);
 	if (why == NULL && ns >= 0 && ns < t->k->min)
-		why = "is too short";
+		why = t->k->off ? "is too short; to do without, write off"
+		                : "is too short; the least is 1ms";
 	if (why != NULL)
-		say_why(t, t->n, s, why);
+		type_say_why(t, t->n, s, why);
 	else
 		*(int64_t *)t->at = ns;
+}
+
+static void
+bind_milli(const struct target *t)
+{
+	const char *s = scalar(t), *why;
+
+	if (s == NULL)
+		return;
+	if (t->k->type == T_FACTOR)
+		why = value_factor(s, t->at);
+	else
+		why = value_percent(s, t->at);
+	if (why != NULL)
+		type_say_why(t, t->n, s, why);
 }
 
 static void
@@ -200,7 +215,7 @@ bind_size(const struct target *t)
 
 	why = s == NULL ? NULL : value_size(s, t->at);
 	if (why != NULL)
-		say_why(t, t->n, s, why);
+		type_say_why(t, t->n, s, why);
 }
 
 static void
@@ -210,7 +225,7 @@ bind_signal(const struct target *t)
 
 	why = s == NULL ? NULL : value_signal(s, t->at);
 	if (why != NULL)
-		say_why(t, t->n, s, why);
+		type_say_why(t, t->n, s, why);
 }
 
 static void
@@ -220,7 +235,7 @@ bind_umask(const struct target *t)
 
 	why = s == NULL ? NULL : value_umask(s, t->at);
 	if (why != NULL)
-		say_why(t, t->n, s, why);
+		type_say_why(t, t->n, s, why);
 }
 
 static void
@@ -231,7 +246,7 @@ bind_dir(const struct target *t)
 	if (s == NULL)
 		return;
 	if (s[0] != '/')
-		say_why(t, t->n, s, "is not an absolute path");
+		type_say_why(t, t->n, s, "is not an absolute path");
 	else
 		*(const char **)t->at = s;
 }
@@ -247,7 +262,7 @@ bind_exits(const struct target *t)
 		s = load_text(t->ld, n, t->k->name);
 		why = s == NULL ? NULL : value_exits(s, &set);
 		if (why != NULL)
-			say_why(t, n, s, why);
+			type_say_why(t, n, s, why);
 	}
 	*(struct exit_set *)t->at = set;
 }
@@ -287,16 +302,15 @@ bind_stops(const struct target *t)
 			why = "cannot be the last step: end with KILL, or "
 			      "wait infinity";
 		if (why != NULL) {
-			say_why(t, n, s, why);
+			type_say_why(t, n, s, why);
 			return;
 		}
 		over = st->sig == 9 || st->wait_ns < 0;
 	}
 }
 
-/* The only entry of a map such as {tcp: A}, or NULL and an error. */
-static const struct node *
-only_entry(const struct target *t, const char *forms)
+const struct node *
+type_only_entry(const struct target *t, const char *forms)
 {
 	if (t->n->kind != NODE_MAP || t->n->n != 1) {
 		diag_error(
@@ -304,112 +318,6 @@ only_entry(const struct target *t, const char *forms)
 		return NULL;
 	}
 	return t->n->first;
-}
-
-static void
-ready_fd(const struct target *t, struct conf_worker *w, const struct node *n,
-    const char *s)
-{
-	int64_t fd = 0;
-
-	if (value_int(s, &fd) != NULL || fd < NOTIFY_FD_MIN ||
-	    fd > NOTIFY_FD_MAX) {
-		diag_error(diag_of(t), n,
-		    "notify_fd: %s is not between %d and %d (0 to 2 are the "
-		    "standard streams, 3 is SUPD_FD)",
-		    diag_quote(diag_of(t), s), NOTIFY_FD_MIN, NOTIFY_FD_MAX);
-		return;
-	}
-	w->ready = READY_MODE_NOTIFY_FD;
-	w->ready_fd = (int)fd;
-}
-
-#define READY_FORMS                                                            \
-	"exec, notify, {notify_fd: N}, {tcp: HOST:PORT}, {unix: PATH}, "       \
-	"{delay: D}"
-
-static void
-ready_map(const struct target *t, struct conf_worker *w)
-{
-	const struct node *n = only_entry(t, READY_FORMS);
-	const char *how, *s, *why = NULL;
-
-	if (n == NULL)
-		return;
-	how = n->key->text;
-	if (strcmp(how, "probe") == 0) {
-		diag_error(diag_of(t), n->key,
-		    "\"ready: {probe: ...}\" is not supported yet");
-		return;
-	}
-	s = load_text(t->ld, n, how);
-	if (s == NULL)
-		return;
-	if (strcmp(how, "notify_fd") == 0) {
-		ready_fd(t, w, n, s);
-	} else if (strcmp(how, "tcp") == 0) {
-		w->ready = READY_MODE_TCP;
-		w->ready_addr = s;
-		why = value_tcp(s);
-	} else if (strcmp(how, "unix") == 0) {
-		w->ready = READY_MODE_UNIX;
-		w->ready_addr = s;
-		/* sun_path, without its NUL: unix(7) */
-		why = s[0] != '/'       ? "is not an absolute path"
-		      : strlen(s) > 107 ? "is longer than 107 bytes"
-		                        : NULL;
-	} else if (strcmp(how, "delay") == 0) {
-		w->ready = READY_MODE_DELAY;
-		why = value_duration(s, &w->spec.ready_delay_ns);
-	} else {
-		diag_error(diag_of(t), n->key,
-		    "unknown ready %s; it is one "
-		    "of " READY_FORMS,
-		    diag_quote(diag_of(t), how));
-	}
-	if (why != NULL)
-		diag_error(diag_of(t), n, "%s: %s %s", how,
-		    diag_quote(diag_of(t), s), why);
-}
-
-static void
-bind_ready(const struct target *t)
-{
-	struct conf_worker *w = t->at;
-	const char *s;
-
-	if (t->n->kind == NODE_SCALAR) {
-		s = scalar(t);
-		if (s == NULL)
-			return;
-		if (strcmp(s, "exec") == 0)
-			w->ready = READY_MODE_EXEC;
-		else if (strcmp(s, "notify") == 0)
-			w->ready = READY_MODE_NOTIFY;
-		else
-			diag_error(diag_of(t), t->n,
-			    "unknown ready %s in %s; "
-			    "it is one of " READY_FORMS,
-			    diag_quote(diag_of(t), s), t->ld->who);
-	} else {
-		ready_map(t, w);
-	}
-	switch (w->ready) {
-	case READY_MODE_EXEC:
-		w->spec.ready = READY_EXEC;
-		break;
-	case READY_MODE_DELAY:
-		w->spec.ready = READY_DELAY;
-		break;
-	case READY_MODE_NOTIFY:
-	case READY_MODE_NOTIFY_FD:
-	case READY_MODE_TCP:
-	case READY_MODE_UNIX:
-	case READY_MODE_PROBE:
-	case READY_MODE_N:
-		w->spec.ready = READY_EVENT;
-		break;
-	}
 }
 
 /* A string, split: the words still hold $$ and ${instance}. */
@@ -485,6 +393,16 @@ bind_command(const struct target *t)
 		*(const char *const **)t->at = words;
 }
 
+/* [] takes back what `defaults` say. */
+static void
+bind_hook(const struct target *t)
+{
+	if (t->n->kind == NODE_LIST && t->n->n == 0)
+		*(const char *const **)t->at = NULL;
+	else
+		bind_command(t);
+}
+
 static void
 bind_giveup(const struct target *t)
 {
@@ -507,7 +425,7 @@ bind_giveup(const struct target *t)
 			    diag_quote(diag_of(t), text), t->ld->who);
 		return;
 	}
-	n = only_entry(t, "escalate, stop, {exec: [PROGRAM, ...]}");
+	n = type_only_entry(t, "escalate, stop, {exec: [PROGRAM, ...]}");
 	if (n == NULL)
 		return;
 	if (strcmp(n->key->text, "exec") != 0) {
@@ -539,8 +457,9 @@ bind_io(const struct target *t)
 	size_t i;
 
 	if (t->n->kind != NODE_SCALAR) {
-		n = only_entry(t, arena_printf(t->ld->arena,
-				      "%s or {file: PATH}", t->k->choices));
+		n = type_only_entry(
+		    t, arena_printf(
+			   t->ld->arena, "%s or {file: PATH}", t->k->choices));
 		if (n == NULL)
 			return;
 		s = strcmp(n->key->text, "file") == 0
@@ -604,38 +523,76 @@ bind_rlimit(const struct target *t)
 }
 
 static void
-bind_log(const struct target *t)
+unknown_inside(
+    const struct target *t, enum key_where where, const struct node *key)
 {
+	const char *guess = schema_suggest(where, key->text);
+	const char *name = diag_quote(diag_of(t), key->text);
+
+	if (guess != NULL)
+		diag_error(diag_of(t), key,
+		    "unknown key %s in %s; did you mean \"%s\"?", name,
+		    t->k->name, guess);
+	else
+		diag_error(
+		    diag_of(t), key, "unknown key %s in %s", name, t->k->name);
+}
+
+bool
+type_bind_inside(const struct target *t, const char *like)
+{
+	enum key_where where = IN_LOG;
 	const struct node *n;
 	const struct key *k;
-	const char *guess;
 
 	if (t->n->kind != NODE_MAP) {
-		diag_error(diag_of(t), t->n,
-		    "log takes a map like "
-		    "{size: 10M, keep: 5}, not %s",
-		    node_kind_text(t->n));
-		return;
+		diag_error(diag_of(t), t->n, "%s takes a map like %s, not %s",
+		    t->k->name, like,
+		    t->n->kind == NODE_SCALAR
+			? diag_quote(diag_of(t), t->n->text)
+			: node_kind_text(t->n));
+		return false;
 	}
+	schema_inside(t->k->type, &where);
 	for (n = t->n->first; n != NULL; n = n->next) {
 		if (n->key->bad)
 			continue;
-		k = load_find_key(t->ld, IN_LOG, n->key->text);
-		if (k != NULL && k->type == T_LATER) {
+		k = load_find_key(t->ld, where, n->key->text);
+		if (k == NULL)
+			unknown_inside(t, where, n->key);
+		else if (k->type == T_LATER)
 			diag_error(diag_of(t), n->key,
-			    "\"log: {%s: ...}\" is not supported yet", k->name);
-		} else if (k != NULL) {
+			    "\"%s: {%s: ...}\" is not supported yet",
+			    t->k->name, k->name);
+		else
 			type_bind(t->ld, k, n, t->base);
-		} else {
-			guess = schema_suggest(IN_LOG, n->key->text);
-			diag_error(diag_of(t), n->key,
-			    "unknown key %s in log%s%s%s",
-			    diag_quote(diag_of(t), n->key->text),
-			    guess == NULL ? "" : "; did you mean \"",
-			    guess == NULL ? "" : guess,
-			    guess == NULL ? "" : "\"?");
-		}
 	}
+	return true;
+}
+
+static void
+bind_log(const struct target *t)
+{
+	type_bind_inside(t, "{size: 10M, keep: 5}");
+}
+
+bool
+type_is_off(const struct target *t)
+{
+	return t->n->kind == NODE_SCALAR && strcmp(t->n->text, "off") == 0;
+}
+
+/* What an absent entry means is bound already: the schema's default. */
+static void
+bind_backoff(const struct target *t)
+{
+	struct wbind *b = t->base;
+
+	if (type_is_off(t) ||
+	    !type_bind_inside(t, "{min: 1s, max: 60s}, or off"))
+		return;
+	b->w.spec.backoff = b->backoff.pause;
+	b->w.spec.reset_after_ns = b->backoff.reset_after_ns;
 }
 
 /* Types without a function are bound where their neighbours are known. */
@@ -646,13 +603,21 @@ static const bind_fn binders[] = {
 	[T_CHOICE] = bind_choice,
 	[T_DURATION] = bind_duration,
 	[T_TIMEOUT] = bind_duration,
+	[T_FACTOR] = bind_milli,
+	[T_PERCENT] = bind_milli,
 	[T_SIZE] = bind_size,
 	[T_SHUTDOWN] = bind_shutdown,
 	[T_SIGNAL] = bind_signal,
 	[T_STOPS] = bind_stops,
 	[T_EXITS] = bind_exits,
-	[T_READY] = bind_ready,
+	[T_READY] = probe_bind_ready,
+	[T_BACKOFF] = bind_backoff,
+	[T_HEALTH] = probe_bind_health,
+	[T_TCP] = probe_bind_address,
+	[T_UNIX] = probe_bind_address,
+	[T_URL] = probe_bind_url,
 	[T_COMMAND] = bind_command,
+	[T_HOOK] = bind_hook,
 	[T_GIVEUP] = bind_giveup,
 	[T_DIR] = bind_dir,
 	[T_UMASK] = bind_umask,
@@ -666,7 +631,7 @@ void
 type_bind(
     struct load *ld, const struct key *k, const struct node *n, void *base)
 {
-	const struct target t = { ld, k, n, (char *)base + k->off, base };
+	const struct target t = { ld, k, n, (char *)base + k->at, base };
 
 	if (!n->bad && binders[k->type] != NULL)
 		binders[k->type](&t);

@@ -326,6 +326,106 @@ value_tcp(const char *s)
 	return NULL;
 }
 
+const char *
+value_unix(const char *s)
+{
+	if (s[0] != '/')
+		return "is not an absolute path";
+	/* sun_path, without its NUL: unix(7) */
+	if (strlen(s) > 107)
+		return "is longer than 107 bytes";
+	return NULL;
+}
+
+const char *
+value_url(const char *s, const char **ret_path, size_t *ret_len)
+{
+	static const char scheme[] = "http://";
+	char addr[300];
+	const char *p;
+	size_t len;
+
+	if (strncasecmp(s, "https:", 6) == 0)
+		return "needs TLS, which supd does not speak: probe plain "
+		       "http://HOST:PORT/PATH, or run a client, as in "
+		       "probe: [curl, -f, URL]";
+	if (strncmp(s, scheme, sizeof(scheme) - 1) != 0)
+		return "is not a URL like http://127.0.0.1:8080/health";
+	for (p = s; *p != '\0'; p++) {
+		/* RFC 3986: anything else stands in a URL as %XX. */
+		if (*p <= ' ' || *p >= 0x7f ||
+		    strchr("\"<>\\^`{|}#", *p) != NULL)
+			return "has a character that cannot be sent; write it "
+			       "as %XX, and leave # away";
+	}
+	s += sizeof(scheme) - 1;
+	len = strcspn(s, "/?");
+	if (memchr(s, '@', len) != NULL)
+		return "has a user in it, which supd does not send";
+	if (len >= sizeof(addr) || s[len] == '?')
+		return "is not a URL like http://127.0.0.1:8080/health";
+	memcpy(addr, s, len);
+	addr[len] = '\0';
+	if (value_tcp(addr) != NULL)
+		return "has no HOST:PORT, as in http://127.0.0.1:8080/health";
+	*ret_path = s + len;
+	*ret_len = len;
+	return NULL;
+}
+
+/* Decimal digits with up to three behind a point: thousandths. */
+static bool
+take_milli(const char **s, int64_t *ret)
+{
+	const char *p = *s;
+	int64_t v, unit = 1000;
+
+	if (!take_number(&p, &v) || v > 1000000)
+		return false;
+	v *= 1000;
+	if (*p == '.') {
+		if (!is_digit(p[1]))
+			return false;
+		for (p++; is_digit(*p) && unit > 1; p++) {
+			unit /= 10;
+			v += (*p - '0') * unit;
+		}
+	}
+	*s = p;
+	*ret = v;
+	return true;
+}
+
+const char *
+value_factor(const char *s, uint32_t *ret_milli)
+{
+	int64_t v;
+
+	if (!take_milli(&s, &v) || *s != '\0')
+		return "is not a number like 2 or 1.5";
+	if (v < 1000 || v > 1000 * 1000)
+		return "is not between 1 and 1000";
+	*ret_milli = (uint32_t)v;
+	return NULL;
+}
+
+const char *
+value_percent(const char *s, uint32_t *ret_milli)
+{
+	int64_t v;
+
+	if (!take_milli(&s, &v))
+		return "is not a percentage like 10%";
+	if (*s == '\0')
+		return "needs a percent sign, as in 10%";
+	if (strcmp(s, "%") != 0 || v % 100 != 0)
+		return "is not a percentage like 10% or 2.5%";
+	if (v > 100 * 1000)
+		return "is more than 100%";
+	*ret_milli = (uint32_t)(v / 100);
+	return NULL;
+}
+
 /* The part of a word within quotes; *s is behind the opening one. */
 static int
 split_quoted(const char **s, char quote, struct buf *word)

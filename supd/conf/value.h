@@ -41,6 +41,17 @@ const char *value_stage(const char *s, struct stop_stage *ret);
 bool value_is_name(const char *s);
 /* "host:port", "[::1]:port" */
 const char *value_tcp(const char *s);
+/* The path of a Unix socket: absolute, and short enough for unix(7). */
+const char *value_unix(const char *s);
+/*
+ * "http://host:port/path?query": ret_path is within s, "" if there is none;
+ * the ret_len bytes before it are host:port.
+ */
+const char *value_url(const char *s, const char **ret_path, size_t *ret_len);
+/* "2", "1.5": at least 1, at most 1000; in thousandths. */
+const char *value_factor(const char *s, uint32_t *ret_milli);
+/* "10%", "2.5%": at most 100%; in thousandths. */
+const char *value_percent(const char *s, uint32_t *ret_milli);
 
 /*
  * Take the next word of a command as a POSIX shell would split it, but
@@ -52,6 +63,8 @@ must_check int value_split(const char **s, struct buf *word);
 /* Canonical texts. */
 void value_put_duration(struct buf *out, int64_t ns); /* negative: infinity */
 void value_put_size(struct buf *out, int64_t bytes);
+void value_put_factor(struct buf *out, uint32_t milli);
+void value_put_percent(struct buf *out, uint32_t milli);
 void value_put_exits(struct buf *out, const struct exit_set *set);
 void value_put_rlimit(struct buf *out, const struct rlimit *lim);
 void value_put_stage(struct buf *out, const struct stop_stage *st);

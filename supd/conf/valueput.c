@@ -28,6 +28,30 @@ value_put_duration(struct buf *out, int64_t ns)
 		buf_printf(out, "%" PRId64 "ms", ns / NS_PER_MS);
 }
 
+static void
+put_decimal(struct buf *out, uint32_t whole, uint32_t part, int digits)
+{
+	buf_printf(out, "%" PRIu32, whole);
+	if (part == 0)
+		return;
+	for (; part % 10 == 0; digits--)
+		part /= 10;
+	buf_printf(out, ".%0*" PRIu32, digits, part);
+}
+
+void
+value_put_factor(struct buf *out, uint32_t milli)
+{
+	put_decimal(out, milli / 1000, milli % 1000, 3);
+}
+
+void
+value_put_percent(struct buf *out, uint32_t milli)
+{
+	put_decimal(out, milli / 10, milli % 10, 1);
+	buf_puts(out, "%");
+}
+
 void
 value_put_size(struct buf *out, int64_t bytes)
 {

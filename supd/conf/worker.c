@@ -258,22 +258,41 @@ bind_env(struct load *ld, struct wbind *b)
 	b->w.env = env;
 }
 
+static size_t
+words_bytes(const char *const *p)
+{
+	size_t len = 0;
+
+	for (; p != NULL && *p != NULL; p++)
+		len += strlen(*p) + 1;
+	return len;
+}
+
 /* One spawn must fit into one frame to the keeper. */
 static void
 check_bytes(struct load *ld, const struct wbind *b, const struct node *at)
 {
-	const char *const *p;
-	size_t len = 0;
+	const struct {
+		const char *what;
+		const char *const *argv;
+	} runs[] = {
+		{ "command", b->w.argv },
+		{ "pre_start", b->w.pre_start },
+		{ "post_stop", b->w.post_stop },
+		{ "ready", b->w.ready_argv },
+		{ "health", b->w.health.argv },
+	};
+	size_t env = words_bytes(b->w.env), len, i;
 
-	for (p = b->w.argv; p != NULL && *p != NULL; p++)
-		len += strlen(*p) + 1;
-	for (p = b->w.env; p != NULL && *p != NULL; p++)
-		len += strlen(*p) + 1;
-	if (len > ARGS_MAX_BYTES)
+	for (i = 0; i < ARRAY_LEN(runs); i++) {
+		len = env + words_bytes(runs[i].argv);
+		if (len <= ARGS_MAX_BYTES)
+			continue;
 		diag_error(&ld->diag, at,
-		    "command and environment of %s take %zu bytes, more than "
-		    "%zu",
-		    ld->who, len, ARGS_MAX_BYTES);
+		    "%s and environment of %s take %zu bytes, more than %zu",
+		    runs[i].what, ld->who, len, ARGS_MAX_BYTES);
+		return;
+	}
 }
 
 /* OTP's bad_combination, rule C-4. */
@@ -323,6 +342,64 @@ check_exits(struct load *ld, const struct wbind *b)
 	}
 }
 
+/* An entry of a map that is given, or else the map. */
+static const struct node *
+entry_or_map(const struct node *map, enum key_id id)
+{
+	const struct node *n = node_get(map, schema_keys[id].name);
+
+	return n != NULL ? n : map;
+}
+
+static const char *
+default_words(const struct node *at, const struct node *map)
+{
+	return at == map ? " (the default)" : "";
+}
+
+static void
+check_backoff(struct load *ld, const struct wbind *b)
+{
+	const struct backoff *p = &b->w.spec.backoff;
+	const struct node *map = get(b, W_BACKOFF), *at;
+	cleanup_(buf_fini) struct buf min = { 0 };
+	cleanup_(buf_fini) struct buf other = { 0 };
+
+	if (p->min_ns == 0 || map->bad)
+		return;
+	value_put_duration(&min, p->min_ns);
+	if (p->max_ns < p->min_ns) {
+		at = entry_or_map(map, B_MAX);
+		value_put_duration(&other, p->max_ns);
+		diag_error(&ld->diag, at,
+		    "backoff: max %s%s is shorter than min %s; give a longer "
+		    "max",
+		    buf_str(&other), default_words(at, map), buf_str(&min));
+	} else if (b->w.spec.reset_after_ns < p->min_ns) {
+		at = entry_or_map(map, B_RESET_AFTER);
+		value_put_duration(&other, b->w.spec.reset_after_ns);
+		diag_error(&ld->diag, at,
+		    "backoff: reset_after %s%s is shorter than min %s, so that "
+		    "hardly any pause would be made; give a longer reset_after",
+		    buf_str(&other), default_words(at, map), buf_str(&min));
+	} else {
+		return;
+	}
+	mark_bad(b, W_BACKOFF);
+}
+
+/* What several keys say together about restarts, hooks and probes. */
+static void
+finish_extensions(const struct load *ld, struct wbind *b)
+{
+	struct worker_spec *s = &b->w.spec;
+
+	s->pre_start = b->w.pre_start != NULL;
+	s->post_stop = b->w.post_stop != NULL;
+	if (s->max_attempts > 0 && s->reset_after_ns == 0)
+		s->reset_after_ns = ld->worker.backoff.reset_after_ns;
+}
+
 static void
 bind_keys(struct load *ld, struct wbind *b)
 {
@@ -365,6 +442,8 @@ worker_bind(struct load *ld, const struct node *at,
 	if (ld->diag.n_errors == before) {
 		bind_stop(ld, &b);
 		check_exits(ld, &b);
+		check_backoff(ld, &b);
+		finish_extensions(ld, &b);
 		check_bytes(ld, &b, at);
 		if (parent != NULL)
 			worker_check_significant(ld, at, get(&b, W_SIGNIFICANT),

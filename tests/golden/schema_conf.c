@@ -11,6 +11,8 @@ main(void)
 		[IN_SUPERVISOR] = "SUPERVISOR",
 		[IN_WORKER] = "WORKER",
 		[IN_LOG] = "LOG",
+		[IN_BACKOFF] = "BACKOFF",
+		[IN_HEALTH] = "HEALTH",
 	};
 	size_t i;
 

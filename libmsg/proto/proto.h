@@ -43,6 +43,8 @@ enum proto_type {
 	PROTO_MONITOR,    /* to: pid, or body: name; ref -> PROTO_DOWN, once */
 	PROTO_DEMONITOR,  /* ref of the monitor */
 	PROTO_REASON,     /* body: the declared exit reason, before exit() */
+	PROTO_ALIVE,      /* no body: a sign of life, for `heartbeat` */
+	PROTO_UNWELL,     /* no body: it cannot go on as it should */
 
 	/* Lifeline, bus -> worker. */
 	PROTO_WELCOME = 64, /* struct proto_welcome */

@@ -6,6 +6,7 @@
  * What the files of libmsg share.  The layers, each calling only downwards:
  *
  *   msg.c        the public calls: send, call, reply, receive, names
+ *   alive.c      signs of life
  *   mailbox.c    join and leave, the save queue, waiting (progress engine)
  *   lifeline.c   frames to and from supd
  *   transport.c  nanomsg: our mailbox socket and the routes to others
@@ -84,6 +85,8 @@ struct mailbox {
 	struct callees callees; /* called, and so monitored: DOWN will come */
 	struct callees relayed; /* of another user: by the lifeline; GONE */
 	struct waiting waiting;
+	int64_t heartbeat_ns; /* 0: nobody watches */
+	int64_t alive_ns;     /* the next sign of life is due then */
 	struct msg_stats stats;
 };
 extern struct mailbox mailbox;
@@ -118,6 +121,11 @@ int mailbox_wait(int fd, short events, int64_t deadline_ns);
 /* Ask supd: send `h` with a new ref and wait for the answer of that ref. */
 must_check int mailbox_ask(struct proto_frame *h, const void *body, size_t len,
     struct item **ret_answer);
+
+/* --- alive.c --- */
+
+/* Learn from the environment whether supd watches us. */
+void alive_open(void);
 
 /* --- lifeline.c --- */
 

@@ -326,6 +326,7 @@ msg_open(void)
 	if (r != 0)
 		return r;
 	mailbox.open = true;
+	alive_open();
 	mailbox.stats.lossless = nnfix_active();
 	if (!at_exit)
 		at_exit = atexit(close_at_exit) == 0;

@@ -2,6 +2,7 @@
 #include "bus/lifeline.h"
 
 #include "base/log.h"
+#include "bus/beat.h"
 #include "bus/bus.h"
 #include "bus/jsonrpc.h"
 #include "bus/relay.h"
@@ -311,6 +312,17 @@ on_ready(
 }
 
 static bool
+on_alive(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	(void)body;
+	if (len != 0)
+		return false;
+	beat_take(p, h->type == PROTO_UNWELL);
+	return true;
+}
+
+static bool
 on_reason(
     struct peer *p, const struct proto_frame *h, const void *body, size_t len)
 {
@@ -432,6 +444,8 @@ static const struct {
 	[PROTO_MONITOR] = { on_monitor, false },
 	[PROTO_DEMONITOR] = { on_demonitor, false },
 	[PROTO_REASON] = { on_reason, true },
+	[PROTO_ALIVE] = { on_alive, true },
+	[PROTO_UNWELL] = { on_alive, true },
 };
 
 static bool

@@ -2,6 +2,7 @@
 #include "bus/notify.h"
 
 #include "base/log.h"
+#include "bus/beat.h"
 #include "bus/bus.h"
 #include "bus/jsonrpc.h"
 #include "bus/lifeline.h"
@@ -197,6 +198,10 @@ notify_lines(struct peer *p, const struct datagram *d)
 			ready = true;
 		else if (len >= 7 && memcmp(line, "STATUS=", 7) == 0)
 			notify_status(p, line + 7, len - 7);
+		else if (len == 10 && memcmp(line, "WATCHDOG=1", 10) == 0)
+			beat_take(p, false);
+		else if (len == 16 && memcmp(line, "WATCHDOG=trigger", 16) == 0)
+			beat_take(p, true);
 		line += len + 1;
 	}
 	if (ready && !p->ready_told)

@@ -2,6 +2,7 @@
 #include "bus/peers.h"
 
 #include "base/log.h"
+#include "bus/beat.h"
 #include "bus/bus.h"
 #include "bus/guest.h"
 #include "bus/lifeline.h"
@@ -201,6 +202,7 @@ peer_end(struct peer *p, const char *reason)
 	if (p->line != NULL)
 		lifeline_drain(p->line);
 	notify_reset(p);
+	beat_reset(p);
 	mailbox_unlink(b, p);
 	names_purge(b, p);
 	p->live = false;
@@ -242,6 +244,7 @@ peers_prepare(struct bus *b, const struct wire_prepare *w)
 		}
 		p->uid = w->uid;
 		p->gid = w->gid;
+		p->beat_ns = w->beat_ns;
 		peer_set_path(p, w->path);
 		if (!peers_have_fds(&b->peers,
 			(w->flags & ~p->prepared & PREPARE_NOTIFY) != 0)) {
@@ -340,6 +343,7 @@ peer_free(struct peer *p)
 	lifeline_free(p->early);
 	names_purge(b, p);
 	notify_free(p);
+	beat_free(p);
 	if (p->prepared & PREPARE_MAILBOX)
 		mailbox_release(b, p);
 	peer_unpath(p);

@@ -23,6 +23,7 @@
 
 #define PEERS_MAX (UINT32_C(1) << 20)
 
+struct beat;
 struct bus;
 struct lifeline;
 struct name;
@@ -40,6 +41,8 @@ struct peer {
 	bool dirty; /* a new status text waits */
 	int32_t os_pid;
 	uint32_t n_watches; /* monitors it has made */
+	int64_t beat_ns;    /* least time between two signs of life, or 0 */
+	struct beat *beat;  /* or NULL */
 	char *path;         /* "" before the first PREPARE or PROC */
 	char *declared;     /* its exit reason in its own words, or NULL */
 	char *status;       /* sd_notify's STATUS=, or NULL */

@@ -218,6 +218,20 @@ on_ready(struct shell *sh, const struct wire_ready *m)
 		run_post(sh, &ev);
 }
 
+static void
+on_beat(struct shell *sh, const struct wire_beat *m)
+{
+	struct event ev = {
+		.kind = EV_BEAT,
+		.node = m->slot,
+		.inc = m->inc,
+		.code = m->unwell != 0,
+	};
+
+	if (tree_has(sh, m->slot))
+		run_post(sh, &ev);
+}
+
 void
 input_bus(struct shell *sh, const struct wire_hdr *h)
 {
@@ -231,6 +245,9 @@ input_bus(struct shell *sh, const struct wire_hdr *h)
 		break;
 	case WIRE_READY:
 		on_ready(sh, m);
+		break;
+	case WIRE_BEAT:
+		on_beat(sh, m);
 		break;
 	case WIRE_REQUEST:
 		tail = wire_tail(h, &len);

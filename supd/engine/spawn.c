@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "engine/spawn.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,6 +102,37 @@ env_inherit(struct envlist *l, const char *const *own)
 			env_take(l, strdup(*own));
 }
 
+bool
+spawn_needs_notify(const struct conf_worker *w)
+{
+	return w->ready == READY_MODE_NOTIFY || w->spec.heartbeat_ns > 0;
+}
+
+/*
+ * What it can tell supd by.  WATCHDOG_PID comes last and with room: the child
+ * itself writes its pid there (SPAWN_PID_ENV).
+ */
+static void
+env_talk(
+    struct envlist *l, const struct spawn_ctx *ctx, const struct conf_worker *w)
+{
+	char text[PATH_MAX];
+
+	snprintf(text, sizeof(text), "%d", SPAWN_LIFELINE_FD);
+	env_set(l, "SUPD_FD", text);
+	if (spawn_needs_notify(w)) {
+		snprintf(text, sizeof(text), "%s/notify/%u", ctx->run_dir,
+		    ctx->slot);
+		env_set(l, "NOTIFY_SOCKET", text);
+	}
+	if (w->spec.heartbeat_ns <= 0)
+		return;
+	snprintf(text, sizeof(text), "%" PRId64, w->spec.heartbeat_ns / 1000);
+	env_set(l, "WATCHDOG_USEC", text);
+	snprintf(text, sizeof(text), "%*s", SPAWN_PID_ROOM, "");
+	env_set(l, "WATCHDOG_PID", text);
+}
+
 static void
 env_worker(
     struct envlist *l, const struct spawn_ctx *ctx, const struct conf_worker *w)
@@ -114,20 +146,15 @@ env_worker(
 		env_set(l, "SHELL", w->shell);
 	}
 	for (const char *const *e = w->env; e != NULL && *e != NULL; e++)
-		env_take(l, strdup(*e));
+		if (strncmp(*e, "WATCHDOG_PID=", 13) != 0 ||
+		    w->spec.heartbeat_ns <= 0)
+			env_take(l, strdup(*e));
 	env_set(l, "SUPD_SOCKET", ctx->socket);
 	env_set(l, "SUPD_PATH", ctx->path);
 	env_set(l, "SUPD_NAME", ctx->name);
 	if (w->instance != 0) {
 		snprintf(text, sizeof(text), "%u", w->instance);
 		env_set(l, "SUPD_INSTANCE", text);
-	}
-	snprintf(text, sizeof(text), "%d", SPAWN_LIFELINE_FD);
-	env_set(l, "SUPD_FD", text);
-	if (w->ready == READY_MODE_NOTIFY) {
-		snprintf(text, sizeof(text), "%s/notify/%u", ctx->run_dir,
-		    ctx->slot);
-		env_set(l, "NOTIFY_SOCKET", text);
 	}
 }
 
@@ -150,6 +177,21 @@ spawn_env(
 	if (!w->env_clear)
 		env_inherit(&l, ctx->environ);
 	env_worker(&l, ctx, w);
+	env_talk(&l, ctx, w);
+	return env_finish(&l, ret_env);
+}
+
+static int
+side_env(const struct spawn_ctx *ctx, const struct conf_worker *w,
+    const struct spawn_side *side, char ***ret_env)
+{
+	cleanup_(env_freep) struct envlist l = { 0 };
+
+	if (!w->env_clear)
+		env_inherit(&l, ctx->environ);
+	env_worker(&l, ctx, w);
+	for (const char *const *e = side->env; e != NULL && *e != NULL; e++)
+		env_take(&l, strdup(*e));
 	return env_finish(&l, ret_env);
 }
 
@@ -306,15 +348,11 @@ fill_user(struct wire_spawn *s, const struct conf_worker *w)
 		s->groups[i] = w->groups[i];
 }
 
+/* What a worker's program and the commands beside it have in common. */
 static void
-fill(struct wire_spawn *s, const struct spawn_ctx *ctx,
-    const struct conf_worker *w)
+fill(struct wire_spawn *s, const struct conf_worker *w)
 {
 	*s = (struct wire_spawn){
-		.slot = ctx->slot,
-		.inc = ctx->inc,
-		.flags = SPAWN_LIFELINE,
-		.io = { io_of(&w->in), io_of(&w->out), io_of(&w->err) },
 		.umask = w->umask,
 		.nice = w->nice,
 		.oom_score_adj = w->oom_score_adj,
@@ -324,18 +362,50 @@ fill(struct wire_spawn *s, const struct spawn_ctx *ctx,
 		s->flags |= SPAWN_HAS_NICE;
 	if (w->has_oom)
 		s->flags |= SPAWN_HAS_OOM;
-	if (w->spec.kill_group)
-		s->flags |= SPAWN_KILL_GROUP;
-	if (w->ready == READY_MODE_NOTIFY_FD) {
-		s->flags |= SPAWN_NOTIFY_FD;
-		s->notify_fd = w->ready_fd;
-	}
 	fill_user(s, w);
 	for (uint32_t i = 0; i < w->n_rlimit; i++) {
 		s->rlimit[i].resource = w->rlimit[i].resource;
 		s->rlimit[i].soft = limit_of(w->rlimit[i].lim.rlim_cur);
 		s->rlimit[i].hard = limit_of(w->rlimit[i].lim.rlim_max);
 	}
+}
+
+static void
+fill_main(struct wire_spawn *s, const struct spawn_ctx *ctx,
+    const struct conf_worker *w)
+{
+	fill(s, w);
+	s->slot = ctx->slot;
+	s->inc = ctx->inc;
+	s->io[0] = io_of(&w->in);
+	s->io[1] = io_of(&w->out);
+	s->io[2] = io_of(&w->err);
+	s->flags |= SPAWN_LIFELINE;
+	if (w->spec.kill_group)
+		s->flags |= SPAWN_KILL_GROUP;
+	if (w->spec.heartbeat_ns > 0)
+		s->flags |= SPAWN_PID_ENV;
+	if (w->ready == READY_MODE_NOTIFY_FD) {
+		s->flags |= SPAWN_NOTIFY_FD;
+		s->notify_fd = w->ready_fd;
+	}
+}
+
+static void
+fill_side(struct wire_spawn *s, const struct spawn_ctx *ctx,
+    const struct conf_worker *w, const struct spawn_side *side)
+{
+	bool joined = w->err.mode == IO_JOIN;
+
+	fill(s, w);
+	s->slot = side->slot;
+	s->inc = side->inc;
+	s->log_slot = ctx->slot;
+	s->io[0] = SPAWN_IO_NULL;
+	s->io[1] = side->quiet ? SPAWN_IO_NULL : io_of(&w->out);
+	/* Where stdout would go, also when that is not kept. */
+	s->io[2] = io_of(joined && side->quiet ? &w->out : &w->err);
+	s->flags |= SPAWN_KILL_GROUP;
 }
 
 static void
@@ -356,13 +426,37 @@ spawn_build(const struct spawn_ctx *ctx, const struct conf_worker *w,
 		r = spawn_lookup(w->argv[0], env, w, w->cwd, exe, sizeof(exe));
 	if (r < 0)
 		return r;
-	fill(ret_spawn, ctx, w);
+	fill_main(ret_spawn, ctx, w);
 	add_text(ret_tail, exe);
 	add_text(ret_tail, w->cwd);
 	add_text(ret_tail, w->in.file);
 	add_text(ret_tail, w->out.file);
 	add_text(ret_tail, w->err.file);
 	return add_strings(ret_spawn, w->argv, env, ret_tail);
+}
+
+int
+spawn_build_side(const struct spawn_ctx *ctx, const struct conf_worker *w,
+    const struct spawn_side *side, struct wire_spawn *ret_spawn,
+    struct buf *ret_tail)
+{
+	cleanup_(env_freepp) char **env = NULL;
+	bool joined = w->err.mode == IO_JOIN;
+	char exe[PATH_MAX];
+	int r = side_env(ctx, w, side, &env);
+
+	if (r == 0)
+		r = spawn_lookup(
+		    side->argv[0], env, w, w->cwd, exe, sizeof(exe));
+	if (r < 0)
+		return r;
+	fill_side(ret_spawn, ctx, w, side);
+	add_text(ret_tail, exe);
+	add_text(ret_tail, w->cwd);
+	add_text(ret_tail, NULL);
+	add_text(ret_tail, w->out.file);
+	add_text(ret_tail, joined ? w->out.file : w->err.file);
+	return add_strings(ret_spawn, side->argv, env, ret_tail);
 }
 
 int

@@ -21,6 +21,23 @@ struct spawn_ctx {
 	uint64_t inc;
 };
 
+/* Does it get a NOTIFY_SOCKET: for READY=1, or for WATCHDOG=1? */
+bool spawn_needs_notify(const struct conf_worker *w);
+
+/*
+ * A command that runs beside a worker's own program or in its place: a hook or
+ * a probe.  It has the worker's user, directory, limits and environment, but
+ * none of its ways to talk to supd, and nothing on stdin; what it leaves behind
+ * is killed at its end.
+ */
+struct spawn_side {
+	const char *const *argv;
+	const char *const *env; /* more entries, NULL-terminated; or NULL */
+	uint32_t slot;          /* where it runs; ctx->slot is the worker's */
+	uint64_t inc;
+	bool quiet; /* only its stderr is kept */
+};
+
 /*
  * The worker's environment, in the order that later entries override earlier
  * ones: supd's own without what is supd's alone (unless env_clear), the user's
@@ -51,6 +68,11 @@ must_check int spawn_lookup(const char *command, char *const *env,
 must_check int spawn_build(const struct spawn_ctx *ctx,
     const struct conf_worker *w, struct wire_spawn *ret_spawn,
     struct buf *ret_tail);
+
+/* The same for a command beside it; its output goes to the worker's log. */
+must_check int spawn_build_side(const struct spawn_ctx *ctx,
+    const struct conf_worker *w, const struct spawn_side *side,
+    struct wire_spawn *ret_spawn, struct buf *ret_tail);
 
 /*
  * The command of `on_giveup: {exec: ...}`, run by the keeper outside the

@@ -3,9 +3,13 @@
 
 #include "engine/gen.h"
 #include "engine/ready.h"
+#include "engine/spawn.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* Of a worker that beats without end we hear so often in one heartbeat. */
+#define BEATS_TOLD 8
 
 bool
 tree_has(const struct shell *sh, uint32_t n)
@@ -210,8 +214,10 @@ tree_prepare(struct shell *sh, node_t n)
 	/* A user it may not switch to is told by the spawn, in its words. */
 	if (sh->supd_uid == 0 || m.uid == sh->supd_uid)
 		m.flags |= PREPARE_MAILBOX;
-	if (w->ready == READY_MODE_NOTIFY)
+	if (spawn_needs_notify(w))
 		m.flags |= PREPARE_NOTIFY;
+	if (w->spec.heartbeat_ns > 0)
+		m.beat_ns = w->spec.heartbeat_ns / BEATS_TOLD + 1;
 	strlcpy(m.path, nd->path, sizeof(m.path));
 	nd->bus_owed++;
 	run_send(sh, &sh->bus, WIRE_PREPARE, 0, &m, NULL, 0);

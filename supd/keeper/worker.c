@@ -75,7 +75,8 @@ open_log(struct keeper *k, const struct wire_spawn *want, int *ret_fd)
 	struct stat st;
 	char name[16];
 
-	snprintf(name, sizeof(name), "%u", want->slot);
+	snprintf(name, sizeof(name), "%u",
+	    want->log_slot != 0 ? want->log_slot : want->slot);
 	fd = openat(
 	    k->log_dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) < 0)

@@ -69,6 +69,8 @@ static const struct shape shapes[WIRE_TYPE_N] = {
 	    { TEXT_FIELD(wire_result, text) } },
 	[WIRE_READY] = { "ready", sizeof(struct wire_ready), 0, false,
 	    { TEXT_FIELD(wire_ready, status) } },
+	[WIRE_BEAT] = { "beat", sizeof(struct wire_beat), 0, false,
+	    { { 0, 0 } } },
 	[WIRE_REQUEST] = { "request", sizeof(struct wire_request),
 	    WIRE_TAIL_MAX, true, { TEXT_FIELD(wire_request, path) } },
 	[WIRE_CANCEL] = { "cancel", 0, 0, false, { { 0, 0 } } },
@@ -148,6 +150,17 @@ wire_tail(const struct wire_hdr *h, size_t *ret_len)
 	return (const char *)h + head;
 }
 
+/* Does the last of these strings have room for a pid at its end? */
+static bool
+has_pid_room(const char *tail, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && n <= SPAWN_PID_ROOM && tail[len - 1 - n] != '\0')
+		n++;
+	return n >= SPAWN_PID_ROOM;
+}
+
 /* The counts of a spawn agree with the strings that follow it. */
 static bool
 spawn_ok(const struct wire_spawn *s, const char *tail, size_t len)
@@ -162,6 +175,9 @@ spawn_ok(const struct wire_spawn *s, const char *tail, size_t len)
 			return false;
 	for (size_t i = 0; i < len; i++)
 		have += tail[i] == '\0';
+	if ((s->flags & SPAWN_PID_ENV) != 0 &&
+	    (s->envc == 0 || len == 0 || !has_pid_room(tail, len - 1)))
+		return false;
 	return have == want;
 }
 

@@ -72,6 +72,7 @@ enum wire_type {
 	/* bus -> engine */
 	WIRE_PREPARED, /* struct wire_result: PREPARE is done */
 	WIRE_READY,    /* struct wire_ready: it said so */
+	WIRE_BEAT,     /* struct wire_beat: a sign of life */
 	WIRE_REQUEST,  /* struct wire_request; tail: argument text */
 	WIRE_CANCEL,   /* no struct: hdr.tag: nobody waits for it any more */
 
@@ -141,6 +142,10 @@ const char *spawn_step_name(int step);
 #define SPAWN_LIFELINE   0x08u /* fd SPAWN_LIFELINE_FD in the worker */
 #define SPAWN_NOTIFY_FD  0x10u /* a pipe's write end on notify_fd */
 #define SPAWN_KILL_GROUP 0x20u /* kill what is left of the group at its end */
+/* The last environment entry ends in SPAWN_PID_ROOM bytes for its own pid. */
+#define SPAWN_PID_ENV 0x40u
+
+#define SPAWN_PID_ROOM 10
 
 #define SPAWN_LIFELINE_FD 3 /* what SUPD_FD says */
 #define SPAWN_GROUPS_MAX  64
@@ -169,6 +174,7 @@ struct wire_spawn {
 	uint8_t io[3]; /* enum spawn_io of stdin, stdout, stderr */
 	uint8_t zero;
 	int32_t notify_fd;
+	uint32_t log_slot; /* whose log FIFO: 0, its own, or another's */
 	uint32_t umask;
 	int32_t nice;
 	int32_t oom_score_adj;
@@ -243,6 +249,8 @@ struct wire_prepare {
 	uint32_t slot;
 	uint32_t flags;
 	uint32_t uid, gid; /* whom the worker runs as */
+	int64_t beat_ns;   /* tell of its signs of life, this far apart or
+	                      more; 0: nobody wants to know */
 	char path[WIRE_PATH_MAX];
 };
 
@@ -273,6 +281,12 @@ struct wire_ready {
 	uint32_t zero;
 	uint64_t inc;
 	char status[128]; /* sd_notify STATUS=, or "" */
+};
+
+struct wire_beat {
+	uint32_t slot;
+	uint32_t unwell; /* it says itself that it is */
+	uint64_t inc;
 };
 
 /* One node, for status, list, start and the like. */

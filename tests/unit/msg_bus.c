@@ -19,7 +19,8 @@
 static struct worker {
 	pid_t os_pid;
 	int fd; /* our end of its lifeline, -1 */
-	bool joined, ready, ended, separate;
+	bool joined, ready, ended, separate, unwell;
+	unsigned n_alive;
 	int status;
 	bool knows[BUS_WORKERS_MAX + 1]; /* it has resolved this slot */
 } workers[BUS_WORKERS_MAX + 1];
@@ -296,6 +297,12 @@ on_frame(int slot, const struct proto_frame *h, const void *body, size_t len)
 	case PROTO_READY:
 		workers[slot].ready = true;
 		break;
+	case PROTO_ALIVE:
+		workers[slot].n_alive++;
+		break;
+	case PROTO_UNWELL:
+		workers[slot].unwell = true;
+		break;
 	case PROTO_REGISTER:
 		on_register(slot, h, text);
 		break;
@@ -408,6 +415,13 @@ bus_until_ready(int slot)
 	while (!workers[slot].ready && !workers[slot].ended && now_s() < end)
 		turn();
 	return workers[slot].ready;
+}
+
+unsigned
+bus_alive(int slot, bool *ret_unwell)
+{
+	*ret_unwell = workers[slot].unwell;
+	return workers[slot].n_alive;
 }
 
 bool

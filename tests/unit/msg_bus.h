@@ -67,6 +67,9 @@ bool bus_until_ended(int slot);
 /* A frame to a guest has come: its text. */
 bool bus_until_reply(struct proto_frame *ret_h, char *ret_text, size_t size);
 
+/* The signs of life that have come from it. */
+unsigned bus_alive(int slot, bool *ret_unwell);
+
 /* How a worker ended: wait status. */
 int bus_status(int slot);
 

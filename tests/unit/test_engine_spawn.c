@@ -384,6 +384,107 @@ a_frame_holds_what_the_keeper_needs(void **state)
 	buf_fini(&tail);
 }
 
+/* The frame's strings as an array: path, cwd, three files, argv, env. */
+static size_t
+strings_of(const struct buf *tail, const char *ret[64])
+{
+	size_t n = 0;
+
+	for (const char *s = tail->data; s < tail->data + tail->len && n < 63;
+	     s += strlen(s) + 1)
+		ret[n++] = s;
+	ret[n] = NULL;
+	return n;
+}
+
+static void
+a_heartbeat_is_told_as_systemd_does(void **state)
+{
+	const char *const own[] = { "WATCHDOG_PID=1", "X=1", NULL };
+	struct spawn_ctx ctx = context();
+	struct conf_worker w = plain_worker();
+	struct buf tail = { 0 };
+	const char *at[64];
+	struct wire_spawn s;
+	size_t n;
+
+	(void)state;
+	w.spec.heartbeat_ns = 1500 * NS_PER_MS;
+	w.env = own;
+	assert_int_equal(spawn_build(&ctx, &w, &s, &tail), 0);
+	assert_true(is_frame(&s, &tail));
+	assert_true((s.flags & SPAWN_PID_ENV) != 0);
+	n = strings_of(&tail, at);
+	assert_string_equal(at[n - 1], "WATCHDOG_PID=          ");
+	assert_string_equal(at[n - 2], "WATCHDOG_USEC=1500000");
+	assert_string_equal(at[n - 3], "NOTIFY_SOCKET=/run/supd/notify/7");
+	buf_fini(&tail);
+}
+
+static void
+a_command_beside_it_has_no_way_to_talk(void **state)
+{
+	const char *const argv[] = { "/bin/check", "-x", NULL };
+	const char *const more[] = { "EXIT_CODE=3", NULL };
+	const struct spawn_side side = {
+		.argv = argv, .env = more, .slot = 99, .inc = 12, .quiet = true
+	};
+	struct spawn_ctx ctx = context();
+	struct conf_worker w = plain_worker();
+	struct buf tail = { 0 };
+	const char *at[64];
+	struct wire_spawn s;
+	size_t n;
+
+	(void)state;
+	w.ready = READY_MODE_NOTIFY_FD;
+	w.ready_fd = 5;
+	w.spec.heartbeat_ns = NS_PER_S;
+	w.has_user = true;
+	w.uid = 33;
+	w.in.mode = IO_FILE;
+	w.in.file = "/dev/zero";
+	assert_int_equal(spawn_build_side(&ctx, &w, &side, &s, &tail), 0);
+	assert_true(is_frame(&s, &tail));
+	assert_int_equal(s.slot, 99);
+	assert_int_equal(s.inc, 12);
+	assert_int_equal(s.log_slot, 7);
+	assert_int_equal(s.uid, 33);
+	assert_int_equal(s.flags, SPAWN_HAS_USER | SPAWN_KILL_GROUP);
+	assert_int_equal(s.io[0], SPAWN_IO_NULL);
+	assert_int_equal(s.io[1], SPAWN_IO_NULL);
+	assert_int_equal(s.io[2], SPAWN_IO_LOG); /* where stdout would go */
+	n = strings_of(&tail, at);
+	assert_string_equal(at[0], "/bin/check");
+	assert_string_equal(at[2], "");
+	assert_string_equal(at[5], "/bin/check");
+	assert_string_equal(at[6], "-x");
+	assert_string_equal(at[n - 1], "EXIT_CODE=3");
+	for (size_t i = 7; i < n; i++) {
+		assert_true(strncmp(at[i], "SUPD_FD=", 8) != 0);
+		assert_true(strncmp(at[i], "NOTIFY_SOCKET=", 14) != 0);
+		assert_true(strncmp(at[i], "WATCHDOG_", 9) != 0);
+	}
+	buf_fini(&tail);
+}
+
+static void
+a_hooks_output_goes_where_the_workers_does(void **state)
+{
+	const char *const argv[] = { "/bin/check", NULL };
+	const struct spawn_side side = { .argv = argv, .slot = 7, .inc = 4 };
+	struct spawn_ctx ctx = context();
+	struct conf_worker w = plain_worker();
+	struct buf tail = { 0 };
+	struct wire_spawn s;
+
+	(void)state;
+	assert_int_equal(spawn_build_side(&ctx, &w, &side, &s, &tail), 0);
+	assert_int_equal(s.io[1], SPAWN_IO_LOG);
+	assert_int_equal(s.io[2], SPAWN_IO_JOIN);
+	buf_fini(&tail);
+}
+
 static void
 what_does_not_fit_a_frame_is_too_big(void **state)
 {
@@ -435,6 +536,9 @@ main(void)
 		cmocka_unit_test(relative_places_on_the_path_are_below_cwd),
 		cmocka_unit_test(without_a_path_the_usual_places_are_searched),
 		cmocka_unit_test(a_frame_holds_what_the_keeper_needs),
+		cmocka_unit_test(a_heartbeat_is_told_as_systemd_does),
+		cmocka_unit_test(a_command_beside_it_has_no_way_to_talk),
+		cmocka_unit_test(a_hooks_output_goes_where_the_workers_does),
 		cmocka_unit_test(what_does_not_fit_a_frame_is_too_big),
 		cmocka_unit_test(the_giveup_command_learns_path_and_reason),
 	};

@@ -234,6 +234,19 @@ no_signal_is_blocked_or_ignored(void **state)
 }
 
 static void
+its_pid_is_written_into_the_last_entry(void **state)
+{
+	struct kit_spawn s =
+	    kit_sh("test \"$FIRST$WATCHDOG_PID\" = 1$$ && echo same");
+
+	(void)state;
+	s.envp[0] = "FIRST=1";
+	s.envp[1] = "WATCHDOG_PID=          ";
+	s.w.flags = SPAWN_PID_ENV;
+	assert_string_equal(output_of(&s, NULL), "same\n");
+}
+
+static void
 a_worker_has_its_own_session_and_group(void **state)
 {
 	struct kit_spawn s =
@@ -471,6 +484,7 @@ main(void)
 		BY_ALL(another_user_is_taken_on_or_refused),
 		BY_ALL(the_cwd_is_entered_as_the_user),
 		BY_ALL(no_signal_is_blocked_or_ignored),
+		BY_ALL(its_pid_is_written_into_the_last_entry),
 		BY_ALL(a_worker_has_its_own_session_and_group),
 		BY_ALL(only_three_fds_reach_a_plain_worker),
 		BY_ALL(lifeline_and_notify_fd_are_where_they_should),

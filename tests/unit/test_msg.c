@@ -70,6 +70,58 @@ open_joins_and_keeps_the_lifeline_from_children(void **state)
 }
 
 static int
+beats(void)
+{
+	check(msg_alive() == -ENOTCONN);
+	check(msg_heartbeat_ms() == 0);
+	check(setenv("WATCHDOG_USEC", "3600000000", 1) == 0);
+	check(msg_open() == 0);
+	check(msg_heartbeat_ms() == 3600000);
+	for (int i = 0; i < 1000; i++)
+		check(msg_alive() == 0);
+	check(msg_unwell() == 0);
+	check(msg_ready() == 0);
+	return 0;
+}
+
+static void
+signs_of_life_are_bounded_and_by_hand(void **state)
+{
+	int a = bus_start(beats);
+	bool unwell;
+
+	(void)state;
+	assert_true(bus_until_ready(a));
+	assert_int_equal(bus_alive(a, &unwell), 1);
+	assert_true(unwell);
+	assert_true(bus_succeeded(a));
+}
+
+static int
+is_not_watched(void)
+{
+	check(unsetenv("WATCHDOG_USEC") == 0);
+	check(msg_open() == 0);
+	check(msg_heartbeat_ms() == 0);
+	check(msg_alive() == 0 && msg_unwell() == 0);
+	check(msg_ready() == 0);
+	return 0;
+}
+
+static void
+without_a_heartbeat_no_sign_is_sent(void **state)
+{
+	int a = bus_start(is_not_watched);
+	bool unwell;
+
+	(void)state;
+	assert_true(bus_until_ready(a));
+	assert_int_equal(bus_alive(a, &unwell), 0);
+	assert_false(unwell);
+	assert_true(bus_succeeded(a));
+}
+
+static int
 registers(void)
 {
 	msg_pid who = 0;
@@ -355,6 +407,8 @@ main(void)
 		cmocka_unit_test(outside_supd_open_fails_and_says_why),
 		cmocka_unit_test(open_refuses_an_fd_that_is_no_lifeline),
 		T(open_joins_and_keeps_the_lifeline_from_children),
+		T(signs_of_life_are_bounded_and_by_hand),
+		T(without_a_heartbeat_no_sign_is_sent),
 		T(a_name_has_one_owner_and_can_be_given_up),
 		T(a_guest_is_answered_on_the_lifeline),
 		T(a_reply_to_a_guest_has_its_limit),

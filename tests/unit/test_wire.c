@@ -137,6 +137,31 @@ a_spawn_must_count_its_strings(void **state)
 	assert_false(wire_check(&frame, len));
 }
 
+static void
+a_spawn_that_wants_its_pid_has_room_for_it(void **state)
+{
+	static const char room[] = "/bin/a\0\0\0\0\0a\0P=          ";
+	static const char less[] = "/bin/a\0\0\0\0\0a\0Q= \0P=       ";
+	struct wire_spawn *s = (struct wire_spawn *)(&frame.h + 1);
+	size_t len = frame_make(WIRE_SPAWN, sizeof(room));
+
+	(void)state;
+	s->flags = SPAWN_PID_ENV;
+	memcpy(s + 1, room, sizeof(room));
+	s->argc = 1;
+	s->envc = 1;
+	assert_true(wire_check(&frame, len));
+	s->argc = 2;
+	s->envc = 0;
+	assert_false(wire_check(&frame, len));
+	len = frame_make(WIRE_SPAWN, sizeof(less));
+	s->flags = SPAWN_PID_ENV;
+	memcpy(s + 1, less, sizeof(less));
+	s->argc = 1;
+	s->envc = 2;
+	assert_false(wire_check(&frame, len));
+}
+
 /* Two ends of a link, and what was received. */
 struct pair {
 	struct link a, b;
@@ -266,6 +291,7 @@ main(void)
 		cmocka_unit_test(a_text_without_its_end_is_refused),
 		cmocka_unit_test(a_tail_too_long_is_refused),
 		cmocka_unit_test(a_spawn_must_count_its_strings),
+		cmocka_unit_test(a_spawn_that_wants_its_pid_has_room_for_it),
 		cmocka_unit_test_setup_teardown(
 		    frames_wait_in_order_when_the_socket_is_full, pair_open,
 		    pair_close),

@@ -88,6 +88,24 @@ int msg_open(void);
 int msg_ready(void);
 
 /*
+ * A sign of life, for a worker with `heartbeat:` in its configuration: supd
+ * restarts it when it has been silent for so long.  Call it from the loop that
+ * does the work, at least twice in each heartbeat; it is cheap (most calls only
+ * read the clock), and does nothing when there is no heartbeat.
+ *
+ * libmsg never does this by itself: neither a thread nor msg_receive() knows
+ * whether the program still does its work.  For the same reason do not call it
+ * from a thread or timer of its own.
+ *
+ * msg_unwell() says the opposite: the worker has found out that it cannot go
+ * on, and supd is to restart it now.  msg_heartbeat_ms() is the longest silence
+ * allowed; 0: none is watched.
+ */
+int msg_alive(void);
+int msg_unwell(void);
+int msg_heartbeat_ms(void);
+
+/*
  * Leave in good order: wait until the kernel has all that was sent (5 s at
  * most), then close the mailbox.  Happens by itself at exit(3), not at
  * _exit(2).  Returns 0, or -ETIMEDOUT when something had to be given up.

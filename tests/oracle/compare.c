@@ -183,7 +183,8 @@ static void
 sort_stops(const struct line **l, int n)
 {
 	for (int i = 0, k; i < n; i = k + 1) {
-		for (k = i; k < n && is_stop(l[k]); k++)
+		for (k = i; k < n && (is_stop(l[k]) || is_word(l[k], "end"));
+		     k++)
 			;
 		qsort(&l[i], (size_t)(k - i), sizeof(l[0]), by_text);
 	}

@@ -11,7 +11,7 @@
  * to which command it belongs is compared; a supervisor's own start and end
  * belong to its parent too, which ties the sequences together (not an end that
  * the parent did not ask for: it may be busy elsewhere).  A pool tells its
- * children to stop in no order (T-5).
+ * children to stop in no order, and so do they end (T-5).
  *
  * Where we differ on purpose:
  *   D3  a stopped child that ends `normal` or `shutdown` has obeyed; OTP

@@ -6,10 +6,13 @@
 #define LONG_S     1000 /* a period in which every restart counts */
 #define WINDOW_GAP 2300 /* ms: more than P + 1 s for P = 1 s (D8) */
 
+#define START_TIMEOUT 30 /* ms */
+
 struct gen {
 	struct script *s;
 	uint64_t rng;
 	bool windows; /* one of the few seeds whose window slides */
+	bool apart;   /* commands may befall several supervisors */
 	int n;
 };
 
@@ -63,6 +66,7 @@ draw_shutdown(struct gen *g, enum on_stop on_stop, int *ret_ms)
 	static const int obey[] = { 5000, 60000, FOR_EVER, BRUTAL };
 	static const int slow[] = { 60000, FOR_EVER, FOR_EVER, BRUTAL };
 	static const int refuse[] = { 0, 10, 20, BRUTAL };
+	static const int patient[] = { 0, 40, 50, BRUTAL };
 
 	switch (on_stop) {
 	case ON_STOP_OBEY:
@@ -72,7 +76,7 @@ draw_shutdown(struct gen *g, enum on_stop on_stop, int *ret_ms)
 		*ret_ms = slow[draw(g, 4)];
 		break;
 	case ON_STOP_REFUSE:
-		*ret_ms = refuse[draw(g, 4)];
+		*ret_ms = (g->apart ? patient : refuse)[draw(g, 4)];
 		break;
 	}
 }
@@ -96,7 +100,7 @@ draw_child(struct gen *g, struct item *it)
 }
 
 static void
-draw_sup(struct gen *g, int id, int parent)
+draw_sup(struct gen *g, int id, int parent, bool is_static)
 {
 	static const int strategy[] = { 30, 27, 27, 16 };
 	static const int intensity[] = { 15, 20, 25, 15, 10, 15 };
@@ -107,7 +111,7 @@ draw_sup(struct gen *g, int id, int parent)
 	*it = (struct item){
 		.used = true,
 		.is_sup = true,
-		.is_static = true,
+		.is_static = is_static,
 		.enabled = true,
 		.parent = parent,
 		.strategy = (enum strategy)pick(g, strategy, id == 1 ? 3 : 4),
@@ -119,9 +123,13 @@ draw_sup(struct gen *g, int id, int parent)
 	it->pool_restart = draw_restart(g, false);
 	draw_shutdown(g, (enum on_stop)pick(g, on_stop, 3), &it->shutdown_ms);
 	if (it->shutdown_ms == 0) /* all at once: some would hear of it */
-		it->shutdown_ms = 10;
-	if (parent != 0)
+		it->shutdown_ms = g->apart ? 40 : 10;
+	it->pool_of_sups = it->strategy == SIMPLE_ONE_FOR_ONE &&
+	                   depth(g->s, parent) + 1 < DEPTH_MAX && chance(g, 25);
+	if (parent != 0 && g->s->item[parent].strategy != SIMPLE_ONE_FOR_ONE)
 		draw_child(g, it);
+	else if (parent != 0)
+		it->restart = g->s->item[parent].pool_restart;
 }
 
 static void
@@ -129,6 +137,7 @@ draw_worker(struct gen *g, int id, int parent, bool is_static)
 {
 	static const int on_stop[] = { 65, 22, 13 };
 	static const int answer[] = { 70, 15, 15 };
+	static const int ready[] = { 50, 30, 10, 10 };
 	const struct item *p = &g->s->item[parent];
 	struct item *it = &g->s->item[id];
 
@@ -139,6 +148,8 @@ draw_worker(struct gen *g, int id, int parent, bool is_static)
 		.on_stop = (enum on_stop)pick(g, on_stop, 3),
 		.answer = (enum answer)pick(g, answer, 3),
 		.enabled = chance(g, 96),
+		.ready_by = (enum ready_by)pick(g, ready, 4),
+		.timeout_ms = chance(g, 20) ? START_TIMEOUT : FOR_EVER,
 	};
 	if (p->strategy != SIMPLE_ONE_FOR_ONE) {
 		draw_child(g, it);
@@ -171,27 +182,48 @@ draw_parent(struct gen *g, int below, bool is_static)
 	}
 }
 
+/* A child for `start`; a supervisor has children of its own. */
+static void
+draw_extra(struct gen *g, int fixed)
+{
+	int p = draw_parent(g, fixed, false);
+	const struct item *it = &g->s->item[p];
+	bool pool = it->strategy == SIMPLE_ONE_FOR_ONE;
+	int id = ++g->n;
+
+	if (pool ? !it->pool_of_sups
+		 : depth(g->s, p) >= DEPTH_MAX || !chance(g, 15)) {
+		draw_worker(g, id, p, false);
+		return;
+	}
+	draw_sup(g, id, p, false);
+	if (g->s->item[id].strategy == SIMPLE_ONE_FOR_ONE)
+		return;
+	for (int n = (int)draw(g, 3); n > 0 && g->n < ITEMS_MAX; n--)
+		draw_worker(g, ++g->n, id, true);
+}
+
 static void
 draw_tree(struct gen *g)
 {
 	int fixed = 2 + (int)draw(g, 11), extra;
 	bool pools = false;
 
-	draw_sup(g, 1, 0);
+	draw_sup(g, 1, 0, true);
 	for (int id = 2; id <= fixed; id++) {
 		int p = draw_parent(g, id - 1, true);
 
 		if (chance(g, 30) && depth(g->s, p) < DEPTH_MAX - 1) {
-			draw_sup(g, id, p);
+			draw_sup(g, id, p, true);
 			pools |= g->s->item[id].strategy == SIMPLE_ONE_FOR_ONE;
 		} else {
 			draw_worker(g, id, p, true);
 		}
 	}
+	g->n = fixed;
 	extra = (int)draw(g, pools ? 7 : 4);
-	for (int k = 1; k <= extra; k++)
-		draw_worker(g, fixed + k, draw_parent(g, fixed, false), false);
-	g->n = fixed + extra;
+	for (int k = 1; k <= extra && g->n < ITEMS_MAX; k++)
+		draw_extra(g, fixed);
 }
 
 /* ---- what befalls it ----------------------------------------------------- */
@@ -270,7 +302,9 @@ draw_acts(struct gen *g, int n)
 	if (!draw_op(g, 0, &op))
 		return;
 	c = add(g, op.kind, op.id, 0);
-	while (c->n < n && draw_op(g, g->s->item[c->op[0].id].parent, &op))
+	c->apart = n > 1 && g->apart && chance(g, 70);
+	while (c->n < n &&
+	       draw_op(g, c->apart ? 0 : g->s->item[c->op[0].id].parent, &op))
 		c->op[c->n++] = op;
 }
 
@@ -324,6 +358,7 @@ script_generate(struct script *ret, uint64_t seed)
 
 	*ret = (struct script){ 0 };
 	g.windows = seed % 40 == 0;
+	g.apart = seed % 3 == 1;
 	draw_tree(&g);
 	while (chance(&g, 15) && ret->n_commands < 3)
 		draw_trouble(&g);

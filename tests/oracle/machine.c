@@ -14,7 +14,9 @@
 
 enum life {
 	LIFE_NONE,
+	LIFE_BORN, /* becomes ready when what is in the queue has happened */
 	LIFE_RUNNING,
+	LIFE_HANGING,    /* a start until its timeout */
 	LIFE_HELD_START, /* a slow start, until `go` */
 	LIFE_HELD_STOP,  /* a slow stop, until `go` */
 	LIFE_REFUSING,   /* has been told to stop, will be killed */
@@ -25,7 +27,8 @@ struct proc {
 	node_t node;
 	uint64_t inc;
 	int fails, holds; /* of the next starts */
-	bool born;        /* has been started, once */
+	bool doomed;      /* its end is one of those of this command */
+	uint64_t known;   /* the last incarnation that was ready */
 };
 
 struct call {
@@ -34,7 +37,7 @@ struct call {
 };
 
 static struct machine {
-	struct script *s;
+	const struct script *s;
 	struct buf *out;
 	struct engine *e;
 	struct proc proc[ITEMS_MAX + 1];
@@ -44,7 +47,9 @@ static struct machine {
 	int n_windows;
 	struct event queue[QUEUE_MAX]; /* a ring: all of it is due now */
 	uint32_t head, tail;
-	int refusing;
+	struct event kill[ITEMS_MAX + 1]; /* these go first */
+	int n_kills;
+	int waiting;   /* for time to pass */
 	bool stopping; /* the root has been told to stop */
 	mono_t now;
 	struct call call[COMMANDS_MAX * OPS_MAX + 1]; /* by tag */
@@ -72,14 +77,41 @@ push(enum event_kind kind, int id)
 }
 
 static void
+set_life(int id, enum life life)
+{
+	struct proc *p = &m.proc[id];
+
+	m.waiting -= p->life == LIFE_REFUSING || p->life == LIFE_HANGING;
+	p->life = life;
+	m.waiting += p->life == LIFE_REFUSING || p->life == LIFE_HANGING;
+	if (life == LIFE_NONE)
+		p->doomed = false;
+}
+
+static void
 push_exit(int id, int code, bool is_signal)
 {
 	struct event *ev = push(EV_EXITED, id);
 
-	m.refusing -= m.proc[id].life == LIFE_REFUSING;
-	m.proc[id].life = LIFE_NONE;
+	set_life(id, LIFE_NONE);
 	ev->code = code;
 	ev->is_signal = is_signal;
+}
+
+/* Nothing takes time in this, or waits for its turn. */
+static void
+push_kill(int id)
+{
+	buf_printf(m.out, "kill %d\n", id);
+	assert(m.n_kills <= ITEMS_MAX);
+	m.kill[m.n_kills++] = (struct event){
+		.kind = EV_EXITED,
+		.node = m.proc[id].node,
+		.inc = m.proc[id].inc,
+		.code = SIGKILL,
+		.is_signal = true,
+	};
+	set_life(id, LIFE_NONE);
 }
 
 static void
@@ -104,15 +136,37 @@ push_answer(int id)
 static void
 fail_start(int id, bool executed)
 {
+	bool early = m.s->item[id].ready_by != READY_BY_EXEC && id % 2 == 0;
+
 	buf_printf(m.out, "fail %d\n", id);
-	if (executed || id % 2 == 0) {
+	if (executed || early) {
 		if (!executed)
 			push(EV_EXECED, id);
 		push_exit(id, 1, false);
 		return;
 	}
 	push(EV_SPAWN_FAILED, id)->code = ENOENT;
-	m.proc[id].life = LIFE_NONE;
+	set_life(id, LIFE_NONE);
+}
+
+static void
+go_on_starting(int id)
+{
+	set_life(id, LIFE_BORN);
+	if (m.s->item[id].ready_by != READY_BY_EVENT)
+		push(EV_EXECED, id);
+	else
+		push(EV_READY, id);
+}
+
+static void
+hold_start(int id)
+{
+	bool hang = m.s->item[id].timeout_ms != FOR_EVER;
+
+	set_life(id, hang ? LIFE_HANGING : LIFE_HELD_START);
+	if (m.s->item[id].ready_by == READY_BY_EVENT)
+		push(EV_EXECED, id);
 }
 
 static void
@@ -126,18 +180,16 @@ on_spawn(const struct effect *eff)
 	buf_printf(m.out, "start %d\n", id);
 	p->node = eff->node;
 	p->inc = eff->inc;
-	p->life = LIFE_RUNNING;
-	p->born = true;
 	if (p->holds > 0) {
 		p->holds--;
-		p->life = LIFE_HELD_START;
-		push(EV_EXECED, id);
+		hold_start(id);
 	} else if (p->fails > 0) {
 		p->fails--;
 		fail_start(id, false);
 	} else {
-		push(EV_EXECED, id);
-		push(EV_READY, id);
+		if (m.s->item[id].ready_by == READY_BY_EVENT)
+			push(EV_EXECED, id);
+		go_on_starting(id);
 	}
 }
 
@@ -151,10 +203,11 @@ on_signal(const struct effect *eff)
 	if (p->life == LIFE_NONE || p->inc != eff->inc)
 		return;
 	if (eff->sig == SIGKILL) {
-		buf_printf(m.out, "kill %d\n", id);
-		push_exit(id, SIGKILL, true);
+		push_kill(id);
 		return;
 	}
+	if (p->doomed)
+		return;
 	/* T-1: with 0 ms the kill is there before it can hear of the stop. */
 	if (m.s->item[id].shutdown_ms != 0)
 		buf_printf(m.out, "stop %d\n", id);
@@ -163,11 +216,10 @@ on_signal(const struct effect *eff)
 		push_answer(id);
 		break;
 	case ON_STOP_SLOW:
-		p->life = LIFE_HELD_STOP;
+		set_life(id, LIFE_HELD_STOP);
 		break;
 	case ON_STOP_REFUSE:
-		p->life = LIFE_REFUSING;
-		m.refusing++;
+		set_life(id, LIFE_REFUSING);
 		break;
 	}
 }
@@ -244,6 +296,14 @@ on_reply(uint64_t tag, const char *result)
 }
 
 static void
+became_ready(int id, node_t n)
+{
+	m.proc[id].known = engine_incarnation(m.e, n);
+	if (m.proc[id].life == LIFE_BORN)
+		set_life(id, LIFE_RUNNING);
+}
+
+static void
 on_effect(void *ctx, const struct effect *eff)
 {
 	(void)ctx;
@@ -255,6 +315,8 @@ on_effect(void *ctx, const struct effect *eff)
 		on_signal(eff);
 		break;
 	case EFF_STATE:
+		if (eff->to == CHILD_READY)
+			became_ready(item_of(eff->node), eff->node);
 		if (engine_is_sup(m.e, eff->node))
 			on_sup_state(eff);
 		else if (eff->to == CHILD_STARTING && m.stopping)
@@ -286,6 +348,29 @@ step(struct event *ev)
 	engine_check(m.e);
 }
 
+static void
+take_kills(void)
+{
+	while (m.n_kills > 0) {
+		struct event ev = m.kill[0];
+
+		m.n_kills--;
+		memmove(&m.kill[0], &m.kill[1],
+		    (size_t)m.n_kills * sizeof(m.kill[0]));
+		step(&ev);
+	}
+}
+
+/* A start that is over but for its grace or its delay. */
+static bool
+is_settling(void)
+{
+	for (int id = 1; id <= ITEMS_MAX; id++)
+		if (m.proc[id].life == LIFE_BORN)
+			return true;
+	return false;
+}
+
 /* Until nothing moves but by a command. */
 static bool
 settle(void)
@@ -293,9 +378,11 @@ settle(void)
 	for (int guard = 0; guard < STEPS_MAX; guard++) {
 		struct event ev = { .kind = EV_TICK };
 
+		take_kills();
 		if (m.head != m.tail)
 			ev = m.queue[m.head++ % QUEUE_MAX];
-		else if (m.refusing > 0 && !mono_is_never(engine_deadline(m.e)))
+		else if ((m.waiting > 0 || is_settling()) &&
+			 !mono_is_never(engine_deadline(m.e)))
 			m.now = engine_deadline(m.e);
 		else
 			return true;
@@ -309,6 +396,12 @@ settle(void)
 static void
 make_specs(int id)
 {
+	static const enum ready_kind readies[] = {
+		[READY_BY_EVENT] = READY_EVENT,
+		[READY_BY_EXEC] = READY_EXEC,
+		[READY_BY_GRACE] = READY_EXEC,
+		[READY_BY_DELAY] = READY_DELAY,
+	};
 	const struct item *it = &m.s->item[id];
 	struct worker_spec *w = &m.worker[id];
 	int64_t wait_ns =
@@ -327,8 +420,12 @@ make_specs(int id)
 		.restart = it->restart,
 		.significant = it->significant,
 		.enabled = it->enabled,
-		.ready = READY_EVENT,
-		.start_timeout_ns = -1,
+		.ready = readies[it->ready_by],
+		.ready_delay_ns = NS_PER_MS,
+		.start_grace_ns =
+		    it->ready_by == READY_BY_GRACE ? NS_PER_MS : 0,
+		.start_timeout_ns =
+		    it->timeout_ms < 0 ? -1 : it->timeout_ms * NS_PER_MS,
 		.stop = { { SIGTERM, wait_ns }, { SIGKILL, 0 } },
 		.n_stop = it->shutdown_ms == FOR_EVER ? 1 : 2,
 		.success = { .code = { 1 } },
@@ -402,12 +499,10 @@ kill_proc(const struct op *o, struct event *ret)
 {
 	struct proc *p = &m.proc[o->id];
 
-	if (p->life == LIFE_NONE)
+	if (p->life == LIFE_NONE || p->life == LIFE_BORN)
 		return false;
-	if (p->life == LIFE_HELD_START)
+	if (p->life == LIFE_HELD_START || p->life == LIFE_HANGING)
 		buf_printf(m.out, "fail %d\n", o->id);
-	m.refusing -= p->life == LIFE_REFUSING;
-	p->life = LIFE_NONE;
 	*ret = (struct event){
 		.kind = EV_EXITED,
 		.node = p->node,
@@ -417,6 +512,7 @@ kill_proc(const struct op *o, struct event *ret)
 		                           : SIGTERM,
 		.is_signal = o->kind == OP_TERM,
 	};
+	set_life(o->id, LIFE_NONE);
 	return true;
 }
 
@@ -426,30 +522,7 @@ is_pool(int sup)
 	return m.s->item[sup].strategy == SIMPLE_ONE_FOR_ONE;
 }
 
-/* A child that is not there, as the core's shell answers; false: see (D2). */
-static bool
-call_absent(const struct op *o, node_t sup)
-{
-	int parent = m.s->item[o->id].parent;
-
-	if (engine_busy(m.e, sup))
-		return false;
-	if (!is_pool(parent)) {
-		on_reply(m.n_calls, "not_found");
-	} else if (o->kind != OP_TERMINATE) {
-		on_reply(m.n_calls, "simple");
-	} else if (m.proc[o->id].born) {
-		/* O-1: a pool knows no names; a dead pid is no error. */
-		on_reply(m.n_calls, "ok");
-	}
-	return true;
-}
-
-/*
- * Returns false if the operation must not be put to OTP either: there it would
- * be about a process that is no more, here it is about the next one (D2).
- */
-static bool
+static void
 call_op(const struct op *o, uint64_t sup_inc)
 {
 	static const enum event_kind kinds[OP_N] = {
@@ -461,28 +534,31 @@ call_op(const struct op *o, uint64_t sup_inc)
 	int parent = m.s->item[o->id].parent;
 	node_t sup = find(parent), child = find(o->id);
 	struct event ev = { .kind = kinds[o->kind], .node = child };
+	char name[16];
 
 	m.call[++m.n_calls] = (struct call){ o->kind, o->id };
 	ev.tag = m.n_calls;
-	if (sup_inc != 0 &&
-	    (!is_up(sup) || engine_incarnation(m.e, sup) != sup_inc))
-		return false;
-	if (!is_up(sup)) {
+	if (!is_up(sup) ||
+	    (sup_inc != 0 && engine_incarnation(m.e, sup) != sup_inc)) {
 		on_reply(m.n_calls, "noproc");
-		return true;
+		return;
+	}
+	if (is_pool(parent) && o->kind == OP_TERMINATE) {
+		if (m.proc[o->id].known == 0)
+			return; /* a pool knows only pids: there is none */
+		ev.inc = m.proc[o->id].known;
 	}
 	if (o->kind == OP_START) {
 		ev.node = sup;
 		ev.child = add_item(NODE_NONE, o->id);
 	} else if (child == NODE_NONE) {
-		return call_absent(o, sup);
-	} else if (is_pool(parent) && engine_busy(m.e, sup) &&
-		   engine_state(m.e, child) != CHILD_READY &&
-		   engine_state(m.e, child) != CHILD_STOPPING) {
-		return false;
+		snprintf(name, sizeof(name), "%d", o->id);
+		ev.node = sup;
+		ev.child =
+		    engine_add_worker(m.e, NODE_NONE, name, &m.worker[o->id]);
+		assert(ev.child != NODE_NONE);
 	}
 	step(&ev);
-	return true;
 }
 
 /*
@@ -491,13 +567,12 @@ call_op(const struct op *o, uint64_t sup_inc)
  * an end is told last.
  */
 static void
-at_once(struct command *c)
+at_once(const struct command *c)
 {
 	struct event ev[OPS_MAX];
 	bool lived[OPS_MAX] = { false }, held[OPS_MAX];
 	node_t sup = find(m.s->item[c->op[0].id].parent);
 	uint64_t sup_inc = is_up(sup) ? engine_incarnation(m.e, sup) : 0;
-	int kept = 0;
 
 	for (int i = 0; i < c->n; i++) {
 		held[i] = m.proc[c->op[i].id].life >= LIFE_HELD_START;
@@ -507,16 +582,35 @@ at_once(struct command *c)
 	for (int i = 0; i < c->n; i++)
 		if (lived[i] && !held[i])
 			step(&ev[i]);
-		else if (!is_death(c->op[i].kind) &&
-			 !call_op(&c->op[i], sup_inc))
-			c->op[i].kind = OP_N;
+		else if (!is_death(c->op[i].kind))
+			call_op(&c->op[i], sup_inc);
 	for (int i = 0; i < c->n; i++)
 		if (lived[i] && held[i])
 			step(&ev[i]);
-	for (int i = 0; i < c->n; i++)
-		if (c->op[i].kind != OP_N)
-			c->op[kept++] = c->op[i];
-	c->n = kept;
+}
+
+/* One after the other, while nothing but supervisors moves. */
+static void
+one_by_one(const struct command *c)
+{
+	struct event ev;
+	bool doomed[OPS_MAX] = { false };
+
+	for (int i = 0; i < c->n; i++) {
+		struct proc *p = &m.proc[c->op[i].id];
+
+		doomed[i] = is_death(c->op[i].kind) && !p->doomed &&
+		            p->life != LIFE_NONE;
+		p->doomed |= doomed[i];
+	}
+	for (int i = 0; i < c->n; i++) {
+		if (!is_death(c->op[i].kind))
+			call_op(&c->op[i], 0);
+		else if (doomed[i] && m.proc[c->op[i].id].doomed &&
+			 kill_proc(&c->op[i], &ev))
+			step(&ev);
+		take_kills();
+	}
 }
 
 static int
@@ -549,10 +643,9 @@ go(int k)
 			push_answer(id);
 		} else if (p->fails > 0) {
 			p->fails--;
-			fail_start(id, true);
+			fail_start(id, m.s->item[id].ready_by != READY_BY_EXEC);
 		} else {
-			p->life = LIFE_RUNNING;
-			push(EV_READY, id);
+			go_on_starting(id);
 		}
 		return;
 	}
@@ -650,7 +743,7 @@ shut_down(void)
 }
 
 static bool
-run_command(struct command *c)
+run_command(const struct command *c)
 {
 	struct event boot = { .kind = EV_BOOT };
 	const struct op *o = &c->op[0];
@@ -686,7 +779,10 @@ run_command(struct command *c)
 	case OP_TERMINATE:
 	case OP_RESTART:
 	case OP_DELETE:
-		at_once(c);
+		if (c->apart)
+			one_by_one(c);
+		else
+			at_once(c);
 		break;
 	case OP_N:
 		break;
@@ -695,14 +791,15 @@ run_command(struct command *c)
 }
 
 bool
-machine_run(struct script *s, struct buf *out)
+machine_run(const struct script *s, struct buf *out)
 {
 	memset(memory, 0, engine_size(CAP));
 	assert(engine_size(CAP) <= sizeof(memory));
 	memset(&m, 0, offsetof(struct machine, window));
 	m.n_windows = 0;
 	m.head = m.tail = 0;
-	m.refusing = 0;
+	m.n_kills = 0;
+	m.waiting = 0;
 	m.stopping = false;
 	m.n_calls = 0;
 	m.now = (mono_t){ NS_PER_S };
@@ -717,12 +814,6 @@ machine_run(struct script *s, struct buf *out)
 		buf_puts(out, "=\n");
 		if (!run_command(&s->command[i]))
 			return false;
-		/* Nothing of it can be put to OTP. */
-		if (s->command[i].n == 0) {
-			out->len -= 2;
-			out->data[out->len] = '\0';
-			script_drop_command(s, i--);
-		}
 	}
 	return true;
 }

@@ -19,12 +19,8 @@
  *   root_stop ID                               runs when the root is stopped
  *   start_given_up ID                          because of that
  *
- * Operations that name a child which is not there while its supervisor is busy
- * are removed from the script: the core resolves a name when it is asked (D2:
- * an operation is about an incarnation), OTP when its turn has come.
- *
  * Returns false if the machine would not come to rest.
  */
-bool machine_run(struct script *s, struct buf *out);
+bool machine_run(const struct script *s, struct buf *out);
 
 #endif /* ORACLE_MACHINE_H */

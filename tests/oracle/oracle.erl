@@ -11,7 +11,9 @@
 %% priority max, and the driver that carries out the script has priority
 %% normal.  So whenever the driver runs at all, every supervisor and worker
 %% is waiting: there is nothing to sleep for.  Simultaneous things are made
-%% so by suspending their supervisor until all of them are in its mailbox.
+%% so by suspending their supervisor until all of them are in its mailbox, or
+%% by letting no worker come to life or end (the observer does not answer them)
+%% until they all have happened.
 %%
 %% Only `wait` and what refuses to stop take time.  When a busy machine makes
 %% the rest longer than a period, the answer is "late": try again.
@@ -19,12 +21,16 @@
 
 -export([main/0, init/1, start_worker/3, start_sup/3, worker/3, log/2]).
 
+%% What befalls several supervisors must not take longer: their timers run.
+-define(AT_ONCE_MS, 25).
+
 -record(sup, {parent, strategy, intensity, period, restart, significant,
-    auto, template}).
+    auto, template, pool_of, static}).
 -record(work, {parent, restart, significant, shutdown, on_stop, answer,
-    enabled, static}).
+    enabled, static, timeout}).
 -record(obs, {cfg, pids = #{}, last = #{}, ids = #{}, state = #{}, fails = #{},
-    holds = #{}, events = [], calls = [], refusing = #{}, waiter}).
+    holds = #{}, events = [], calls = [], refusing = #{}, waiter, gone = [],
+    frozen = false, answers = [], doomed = #{}}).
 
 main() ->
     ok = logger:add_handler(oracle, oracle, #{level => error}),
@@ -63,7 +69,11 @@ run(Packet) ->
     Obs ! finish,
     case lists:min([P || #sup{period = P} <- maps:values(Cfg)]) of
         P when Took >= P * 1000 -> [Id, <<"\nlate\n">>];
-        _ -> [Id, $\n, Out]
+        _ ->
+            case get(late) of
+                true -> [Id, <<"\nlate\n">>];
+                undefined -> [Id, $\n, Out]
+            end
     end.
 
 is_tree(<<"sup ", _/binary>>) -> true;
@@ -79,15 +89,17 @@ word(W) ->
     binary_to_atom(W).
 
 node_of([sup, Id, Parent, Strategy, I, P, Restart, Sig, Auto, PoolRestart,
-        Shutdown]) ->
+        Shutdown, Of, Static]) ->
     {Id, #sup{parent = Parent, strategy = Strategy, intensity = I, period = P,
         restart = Restart, significant = Sig =:= 1, auto = Auto,
-        template = {PoolRestart, Shutdown}}};
+        template = {PoolRestart, Shutdown}, pool_of = Of,
+        static = Static =:= 1}};
 node_of([work, Id, Parent, Restart, Sig, Shutdown, OnStop, Answer, Enabled,
-        Static]) ->
+        Static, _Ready, Timeout]) ->
     {Id, #work{parent = Parent, restart = Restart, significant = Sig =:= 1,
         shutdown = Shutdown, on_stop = OnStop, answer = Answer,
-        enabled = Enabled =:= 1, static = Static =:= 1}}.
+        enabled = Enabled =:= 1, static = Static =:= 1,
+        timeout = shutdown(Timeout)}}.
 
 parent_of(Cfg, Id) ->
     case maps:get(Id, Cfg) of
@@ -114,8 +126,13 @@ top_loop(R) ->
     end.
 
 command(Obs, Top, Cfg, Line) ->
-    Ops = [words(O) || O <- binary:split(Line, <<";">>, [global])],
+    Ops = [words(O) || O <- binary:split(Line, [<<";">>, <<"&">>], [global])],
     case Ops of
+        [_, _ | _] ->
+            case binary:match(Line, <<"&">>) of
+                nomatch -> at_once(Obs, Cfg, Ops);
+                _ -> one_by_one(Obs, Ops)
+            end;
         [[boot]] -> Top ! boot;
         [[shutdown]] -> Top ! shutdown;
         [[wait, Ms]] -> timer:sleep(Ms);
@@ -140,12 +157,12 @@ at_once(Obs, Cfg, [[_, First | _] | _] = Ops) ->
     Sup =:= none orelse erlang:resume_process(Sup).
 
 at_once_1(Obs, [Op, Id]) ->
-    case Op of
-        die -> end_it(Obs, Id, crash);
-        ok -> end_it(Obs, Id, normal);
-        term -> end_it(Obs, Id, shutdown);
-        _ -> ask(Obs, {call, Op, Id})
+    case is_death(Op) of
+        true -> end_it(Obs, Id, reason_of(Op));
+        false -> ask(Obs, {call, Op, Id})
     end.
+
+is_death(Op) -> lists:member(Op, [die, ok, term]).
 
 end_it(Obs, Id, Reason) ->
     case ask(Obs, {process, Id}) of
@@ -156,6 +173,28 @@ end_it(Obs, Id, Reason) ->
             Pid ! {die, Reason},
             receive {'DOWN', Mon, process, Pid, _} -> ok end
     end.
+
+one_by_one(Obs, Ops) ->
+    Began = erlang:monotonic_time(millisecond),
+    Pids = ask(Obs, {freeze, Ops}),
+    lists:foreach(fun({Op, Pid}) ->
+            one(Obs, Op, Pid),
+            ask(Obs, rest)
+        end, lists:zip(Ops, Pids)),
+    Took = erlang:monotonic_time(millisecond) - Began,
+    Took < ?AT_ONCE_MS orelse put(late, true),
+    ask(Obs, thaw).
+
+one(Obs, [Op, Id], call) ->
+    ask(Obs, {call, Op, Id});
+one(_, _, none) ->
+    ok;
+one(Obs, [Op, Id], Pid) ->
+    ask(Obs, {process, Id}) =:= Pid andalso end_it(Obs, Id, reason_of(Op)).
+
+reason_of(die) -> crash;
+reason_of(ok) -> normal;
+reason_of(term) -> shutdown.
 
 %% When the first question is answered, all that can move has moved; the
 %% second waits for what is being killed.
@@ -217,8 +256,14 @@ observe(O) ->
     receive
         {ask, From, Ref, What} ->
             case answer(What, O, {From, Ref}) of
-                {reply, R, O1} -> From ! {Ref, R}, observe(O1);
-                {wait, O1} -> observe(O1)
+                {reply, R, O1} ->
+                    From ! {Ref, R},
+                    observe(O1);
+                {frozen, R, O1} ->
+                    L = O1#obs.answers,
+                    observe(O1#obs{answers = [{From, Ref, R} | L]});
+                {wait, O1} ->
+                    observe(O1)
             end;
         finish ->
             [exit(P, kill) || P <- maps:keys(O#obs.ids)];
@@ -243,21 +288,47 @@ born(Id, Pid, State, O) ->
         false -> O
     end,
     event(O1#obs{pids = (O#obs.pids)#{Id => Pid},
-        last = (O#obs.last)#{Id => Pid},
         ids = (O#obs.ids)#{Pid => Id},
         state = (O#obs.state)#{Id => State}}, "start ~b", [Id]).
 
 answer({start, Id}, O, {Pid, _}) ->
     case take(Id, O#obs.holds) of
         {true, H} ->
-            {reply, hold, born(Id, Pid, held, O#obs{holds = H})};
+            to_worker(hold, held(Id, Pid, O#obs{holds = H}));
         {false, _} ->
             {Fail, F} = take(Id, O#obs.fails),
             O1 = born(Id, Pid, running, O#obs{fails = F}),
             case Fail of
-                true -> {reply, fail, event(O1, "fail ~b", [Id])};
-                false -> {reply, go, O1}
+                true -> to_worker(fail, event(O1, "fail ~b", [Id]));
+                false -> to_worker(go, O1)
             end
+    end;
+answer({stop, _, _}, O, {Pid, _}) when is_map_key(Pid, O#obs.doomed) ->
+    {wait, O};
+answer({stop, Id, OnStop}, O, {Pid, _}) ->
+    put({stopping, Pid}, true),
+    O1 = event(O, "stop ~b", [Id]),
+    to_worker(ok, case OnStop of
+        obey -> O1;
+        slow -> O1#obs{state = (O#obs.state)#{Id => held}};
+        refuse -> O1#obs{refusing = (O#obs.refusing)#{Pid => true}}
+    end);
+answer({freeze, Ops}, O, _) ->
+    {Pids, Doomed} = lists:mapfoldl(fun([Op, Id], D) ->
+            case {is_death(Op), maps:get(Id, O#obs.pids, none)} of
+                {false, _} -> {call, D};
+                {true, Pid} when is_map_key(Pid, D); Pid =:= none -> {none, D};
+                {true, Pid} -> {Pid, D#{Pid => true}}
+            end
+        end, #{}, Ops),
+    {reply, Pids, O#obs{frozen = true, doomed = Doomed}};
+answer(thaw, O, _) ->
+    [From ! {Ref, R} || {From, Ref, R} <- lists:reverse(O#obs.answers)],
+    {reply, ok, O#obs{frozen = false, answers = [], doomed = #{}}};
+answer({gone, Id}, O, {From, Ref}) ->
+    case maps:is_key(Id, O#obs.pids) of
+        true -> {wait, O#obs{gone = [{Id, From, Ref} | O#obs.gone]}};
+        false -> {reply, ok, O}
     end;
 answer({sup, Id}, O, {Pid, _}) ->
     {reply, ok, born(Id, Pid, sup, O)};
@@ -290,6 +361,19 @@ answer(quiet, O, From) ->
         _ -> {wait, O#obs{waiter = From}}
     end.
 
+to_worker(Answer, #obs{frozen = true} = O) -> {frozen, Answer, O};
+to_worker(Answer, O) -> {reply, Answer, O}.
+
+%% A start that takes until `go`, or until its timeout.
+held(Id, Pid, O) ->
+    case maps:get(Id, O#obs.cfg) of
+        #work{timeout = infinity} ->
+            born(Id, Pid, held, O);
+        _ ->
+            O1 = born(Id, Pid, running, O),
+            O1#obs{refusing = (O1#obs.refusing)#{Pid => true}}
+    end.
+
 go(Id, O) ->
     Pid = maps:get(Id, O#obs.pids),
     {Fail, F} = take(Id, O#obs.fails),
@@ -308,18 +392,12 @@ go(Id, O) ->
 
 note({fail, Id}, O) ->
     event(O, "fail ~b", [Id]);
-note({up, Id}, O) ->
-    event(O, "up ~b", [Id]);
+note({up, Id, Pid}, O) ->
+    event(known(Id, Pid, O), "up ~b", [Id]);
+note({ready, Id, Pid}, O) ->
+    known(Id, Pid, O);
 note({failed, Id}, O) ->
     event(O, "failed ~b", [Id]);
-note({stop, Id, Pid, OnStop}, O) ->
-    put({stopping, Pid}, true),
-    O1 = event(O, "stop ~b", [Id]),
-    case OnStop of
-        obey -> O1;
-        slow -> O1#obs{state = (O#obs.state)#{Id => held}};
-        refuse -> O1#obs{refusing = (O#obs.refusing)#{Pid => true}}
-    end;
 note({report, Sup, Context, Reason, Offender}, O) ->
     report(Context, Sup, reason(Reason), Offender, O);
 note({'DOWN', _, process, Pid, Reason} = M, O) when is_map_key(Pid, O#obs.ids) ->
@@ -331,8 +409,15 @@ note({'DOWN', _, process, Pid, Reason} = M, O) when is_map_key(Pid, O#obs.ids) -
 note(M, O) ->
     reply(M, O).
 
+%% The pid that others may know of: its start has returned.
+known(Id, Pid, O) ->
+    O#obs{last = (O#obs.last)#{Id => Pid}}.
+
 down(Id, Pid, Reason, O) ->
-    O1 = O#obs{pids = maps:remove(Id, O#obs.pids),
+    {Gone, Others} = lists:partition(fun({I, _, _}) -> I =:= Id end,
+        O#obs.gone),
+    [From ! {Ref, ok} || {_, From, Ref} <- Gone],
+    O1 = O#obs{gone = Others, pids = maps:remove(Id, O#obs.pids),
         state = maps:remove(Id, O#obs.state),
         refusing = maps:remove(Pid, O#obs.refusing)},
     O2 = case maps:get(Id, O#obs.cfg) of
@@ -465,6 +550,10 @@ auto(never) -> never;
 auto(any) -> any_significant;
 auto(all) -> all_significant.
 
+children(sofo, Obs, Cfg, _, #sup{template = {Restart, _}, pool_of = sup}) ->
+    [#{id => pool, start => {oracle, start_sup, [Obs, Cfg]},
+        restart => restart_type(Restart), shutdown => infinity,
+        type => supervisor}];
 children(sofo, Obs, Cfg, _, #sup{template = {Restart, Shutdown}}) ->
     [#{id => pool, start => {oracle, start_worker, [Obs, Cfg]},
         restart => restart_type(Restart), shutdown => shutdown(Shutdown)}];
@@ -472,7 +561,7 @@ children(_, Obs, Cfg, Id, _) ->
     [spec(Obs, Cfg, C) || {C, X} <- lists:sort(maps:to_list(Cfg)),
         is_static_child(X, Id)].
 
-is_static_child(#sup{parent = P}, Id) -> P =:= Id;
+is_static_child(#sup{parent = P, static = S}, Id) -> S andalso P =:= Id;
 is_static_child(#work{parent = P, static = S}, Id) -> S andalso P =:= Id.
 
 spec(Obs, Cfg, Id) ->
@@ -500,7 +589,7 @@ start_sup(Obs, Cfg, Id) ->
     R = gen_server:start_link(supervisor, {self, ?MODULE, {Obs, Cfg, Id}},
         [{spawn_opt, [{priority, high}]}]),
     Obs ! case R of
-        {ok, _} -> {up, Id};
+        {ok, Pid} -> {up, Id, Pid};
         _ -> {failed, Id}
     end,
     R.
@@ -509,10 +598,20 @@ start_worker(Obs, Cfg, Id) ->
     case maps:get(Id, Cfg) of
         #work{enabled = false} ->
             ignore;
-        W ->
-            proc_lib:start_link(?MODULE, worker, [Obs, Id, W], infinity,
-                [{priority, high}])
+        #work{timeout = Timeout} = W ->
+            started(Obs, Id, proc_lib:start_link(?MODULE, worker,
+                [Obs, Id, W], Timeout, [{priority, high}]))
     end.
+
+started(Obs, Id, {ok, Pid} = R) ->
+    Obs ! {ready, Id, Pid},
+    R;
+started(Obs, Id, {error, timeout} = R) ->
+    %% OTP 25 does not wait for the end of what it kills.
+    ask(Obs, {gone, Id}),
+    R;
+started(_, _, R) ->
+    R.
 
 worker(Obs, Id, W) ->
     process_flag(trap_exit, true),
@@ -541,7 +640,7 @@ work(Parent, Obs, Id, #work{on_stop = OnStop, answer = Answer} = W) ->
         {die, R} ->
             exit(R);
         {'EXIT', P, _} when P =:= Parent; is_atom(Parent) ->
-            Obs ! {stop, Id, self(), OnStop},
+            stopping(Obs, Id, OnStop),
             case OnStop of
                 obey -> exit(Answer);
                 slow -> receive go -> exit(Answer); {die, R} -> exit(R) end;
@@ -549,4 +648,12 @@ work(Parent, Obs, Id, #work{on_stop = OnStop, answer = Answer} = W) ->
             end;
         _ ->
             work(Parent, Obs, Id, W)
+    end.
+
+stopping(Obs, Id, OnStop) ->
+    Ref = make_ref(),
+    Obs ! {ask, self(), Ref, {stop, Id, OnStop}},
+    receive
+        {Ref, ok} -> ok;
+        {die, R} -> exit(R)
     end.

@@ -27,22 +27,25 @@ static const char *const strategies[] = { "ofo", "rfo", "ofa", "sofo" };
 static const char *const restarts[] = { "p", "t", "x" };
 static const char *const autos[] = { "never", "any", "all" };
 static const char *const stops[] = { "obey", "slow", "refuse" };
+static const char *const readies[] = { "event", "exec", "grace", "delay" };
 static const char *const answers[] = { "shutdown", "normal", "crash" };
 
 static void
 print_item(const struct item *it, int id, struct buf *out)
 {
 	if (it->is_sup)
-		buf_printf(out, "sup %d %d %s %d %d %s %d %s %s %d\n", id,
+		buf_printf(out, "sup %d %d %s %d %d %s %d %s %s %d %s %d\n", id,
 		    it->parent, strategies[it->strategy], it->intensity,
 		    it->period_s, restarts[it->restart], it->significant,
 		    autos[it->auto_shutdown], restarts[it->pool_restart],
-		    it->shutdown_ms);
+		    it->shutdown_ms, it->pool_of_sups ? "sup" : "work",
+		    it->is_static);
 	else
-		buf_printf(out, "work %d %d %s %d %d %s %s %d %d\n", id,
+		buf_printf(out, "work %d %d %s %d %d %s %s %d %d %s %d\n", id,
 		    it->parent, restarts[it->restart], it->significant,
 		    it->shutdown_ms, stops[it->on_stop], answers[it->answer],
-		    it->enabled, it->is_static);
+		    it->enabled, it->is_static, readies[it->ready_by],
+		    it->timeout_ms);
 }
 
 void
@@ -51,7 +54,11 @@ script_print_command(const struct command *c, struct buf *out)
 	for (int i = 0; i < c->n; i++) {
 		const struct op *o = &c->op[i];
 
-		buf_printf(out, "%s%s", i > 0 ? ";" : "", op_names[o->kind]);
+		buf_printf(out, "%s%s",
+		    i == 0     ? ""
+		    : c->apart ? "&"
+			       : ";",
+		    op_names[o->kind]);
 		if (o->kind >= OP_FAIL)
 			buf_printf(out, " %d", o->id);
 		if (o->kind >= OP_WAIT && o->kind <= OP_HOLD)
@@ -93,12 +100,12 @@ good_item(const struct script *s, int id, int parent)
 static bool
 parse_sup(const char *line, struct script *s)
 {
-	char strategy[8], restart[4], autos_w[8], pool[4];
-	int id, parent, i, p, sig, shutdown, w[4];
+	char strategy[8], restart[4], autos_w[8], pool[4], of[8];
+	int id, parent, i, p, sig, shutdown, is_static, w[4];
 
-	if (sscanf(line, "sup %d %d %7s %d %d %3s %d %7s %3s %d", &id, &parent,
-		strategy, &i, &p, restart, &sig, autos_w, pool,
-		&shutdown) != 10 ||
+	if (sscanf(line, "sup %d %d %7s %d %d %3s %d %7s %3s %d %7s %d", &id,
+		&parent, strategy, &i, &p, restart, &sig, autos_w, pool,
+		&shutdown, of, &is_static) != 12 ||
 	    !good_item(s, id, parent) || i < 0 || i > 5 || p < 1)
 		return false;
 	w[0] = word_of(strategy, strategies, 4);
@@ -110,7 +117,8 @@ parse_sup(const char *line, struct script *s)
 	s->item[id] = (struct item){
 		.used = true,
 		.is_sup = true,
-		.is_static = true,
+		.is_static = is_static != 0,
+		.pool_of_sups = strcmp(of, "sup") == 0,
 		.enabled = true,
 		.parent = parent,
 		.strategy = (enum strategy)w[0],
@@ -128,18 +136,19 @@ parse_sup(const char *line, struct script *s)
 static bool
 parse_work(const char *line, struct script *s)
 {
-	char restart[4], stop[8], answer[12];
-	int id, parent, sig, shutdown, enabled, is_static, w[3];
+	char restart[4], stop[8], answer[12], ready[8];
+	int id, parent, sig, shutdown, enabled, is_static, timeout, w[4];
 
-	if (sscanf(line, "work %d %d %3s %d %d %7s %11s %d %d", &id, &parent,
-		restart, &sig, &shutdown, stop, answer, &enabled,
-		&is_static) != 9 ||
+	if (sscanf(line, "work %d %d %3s %d %d %7s %11s %d %d %7s %d", &id,
+		&parent, restart, &sig, &shutdown, stop, answer, &enabled,
+		&is_static, ready, &timeout) != 11 ||
 	    !good_item(s, id, parent))
 		return false;
 	w[0] = word_of(restart, restarts, 3);
 	w[1] = word_of(stop, stops, 3);
 	w[2] = word_of(answer, answers, 3);
-	if (w[0] < 0 || w[1] < 0 || w[2] < 0)
+	w[3] = word_of(ready, readies, 4);
+	if (w[0] < 0 || w[1] < 0 || w[2] < 0 || w[3] < 0)
 		return false;
 	s->item[id] = (struct item){
 		.used = true,
@@ -151,6 +160,8 @@ parse_work(const char *line, struct script *s)
 		.answer = (enum answer)w[2],
 		.enabled = enabled != 0,
 		.is_static = is_static != 0,
+		.ready_by = (enum ready_by)w[3],
+		.timeout_ms = timeout,
 	};
 	return true;
 }
@@ -173,11 +184,12 @@ parse_op(const char *text, const struct script *s, struct op *ret)
 static bool
 parse_command(char *line, struct script *s)
 {
-	struct command c = { 0 };
+	struct command c = { .apart = strchr(line, '&') != NULL };
+	const char *sep = c.apart ? "&" : ";";
 	char *save = NULL, *w;
 
-	for (w = strtok_r(line, ";", &save); w != NULL;
-	     w = strtok_r(NULL, ";", &save))
+	for (w = strtok_r(line, sep, &save); w != NULL;
+	     w = strtok_r(NULL, sep, &save))
 		if (c.n == OPS_MAX || !parse_op(w, s, &c.op[c.n++]))
 			return false;
 	if (c.n == 0 || s->n_commands == COMMANDS_MAX)

@@ -9,31 +9,40 @@
  * A supervision tree and what befalls it, as data and as text:
  *
  *   sup ID PARENT ofo|rfo|ofa|sofo I P p|t|x SIG never|any|all POOL SHUTDOWN
+ *       OF STATIC
  *   work ID PARENT p|t|x SIG SHUTDOWN obey|slow|refuse ANSWER ENABLED STATIC
+ *       event|exec|grace|delay TIMEOUT
  *
- * Item 1 is the root; items are children in the order of their numbers.  POOL
- * and SHUTDOWN of a sup are its template's, when it is a pool.  SHUTDOWN: ms,
- * -1 infinity, -2 brutal.  slow: a stop takes until `go`.  ANSWER: how it ends
- * when told to stop: shutdown (SIGTERM), normal (exit 0), crash (exit 1).
+ * (one line each).  Item 1 is the root; items are children in the order of
+ * their numbers; those that are not STATIC are for `start`.  POOL and SHUTDOWN
+ * of a sup are its template's, when it is a pool of OF: work or sup.  SHUTDOWN:
+ * ms, -1 infinity, -2 brutal.  slow: a stop takes until `go`.  ANSWER: how it
+ * ends when told to stop: shutdown (SIGTERM), normal (exit 0), crash (exit 1).
+ * What makes it ready is an event, its exec, or a moment after that.  TIMEOUT:
+ * how long a start may take, ms or -1.
  *
  * Then a command a line; operations joined by `;` are at once, and children of
- * one supervisor:
+ * one supervisor, which has all of them before it; those joined by `&` befall
+ * any supervisors, one after the other, and none of what these set about
+ * (starts, stops) has happened before the last of them:
  *
  *   boot | shutdown | which | drain | wait MS | go K | fail ID N | hold ID N
  *   die ID | ok ID | term ID | start ID | terminate ID | restart ID | delete ID
  *
- * fail, hold: the next N starts of it fail, or take until `go`.  go K: the
- * (K modulo how many)-th thing held goes on.  drain: go until nothing is held.
+ * fail, hold: the next N starts of it fail, or take until `go` (if there is a
+ * TIMEOUT, until then).  go K: the (K modulo how many)-th thing held goes on.
+ * drain: go until nothing is held.
  */
 
 #define ITEMS_MAX    24
 #define COMMANDS_MAX 40
-#define OPS_MAX      3
+#define OPS_MAX      4
 #define FOR_EVER     (-1)
 #define BRUTAL       (-2)
 
 enum on_stop { ON_STOP_OBEY, ON_STOP_SLOW, ON_STOP_REFUSE };
 enum answer { ANSWER_SHUTDOWN, ANSWER_NORMAL, ANSWER_CRASH };
+enum ready_by { READY_BY_EVENT, READY_BY_EXEC, READY_BY_GRACE, READY_BY_DELAY };
 
 struct item {
 	bool used;
@@ -45,7 +54,10 @@ struct item {
 	int intensity, period_s;
 	enum auto_shutdown auto_shutdown;
 	enum restart_type pool_restart;
+	bool pool_of_sups;
 	int shutdown_ms; /* a worker's, or a pool's template's */
+	enum ready_by ready_by;
+	int timeout_ms; /* of a start; FOR_EVER */
 	enum on_stop on_stop;
 	enum answer answer;
 	bool enabled;
@@ -79,6 +91,7 @@ struct op {
 
 struct command {
 	int n;
+	bool apart; /* joined by `&` */
 	struct op op[OPS_MAX];
 };
 

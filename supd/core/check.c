@@ -23,14 +23,17 @@ check_deadline(const struct engine *e, const struct node *c)
 
 /* The public state and the private phase never contradict each other. */
 static void
-check_worker(const struct engine *e, const struct node *c)
+check_worker(const struct node *c)
 {
 	const struct worker *w = &c->w;
 
 	switch (c->state) {
 	case CHILD_STOPPED:
-	case CHILD_WAITING:
 	case CHILD_ENDED:
+		assert(w->phase == PHASE_NONE);
+		assert(c->heap_pos == 0);
+		break;
+	case CHILD_WAITING:
 		assert(w->phase == PHASE_NONE);
 		break;
 	case CHILD_STARTING:
@@ -50,9 +53,25 @@ check_worker(const struct engine *e, const struct node *c)
 		assert(w->killed || c->heap_pos != 0 ||
 		       w->spec->stop[w->stage].wait_ns < 0 ||
 		       w->stage + 1 == w->spec->n_stop);
-	if (w->phase == PHASE_NONE || w->phase == PHASE_RUN)
+	if (w->phase == PHASE_RUN)
 		assert(c->heap_pos == 0);
-	(void)e;
+}
+
+/* Its pause will end, or its retry is queued (or void: a stop is coming). */
+static void
+check_waiting(const struct engine *e, const struct node *c)
+{
+	const struct node *s = node_of(e, c->parent);
+	uint32_t i;
+
+	if (c->heap_pos != 0 || e->shutting_down)
+		return;
+	for (i = s->s.mail_head; i != 0; i = e->msgs[i].next)
+		if (e->msgs[i].kind == MSG_RETRY &&
+		    e->msgs[i].node == node_id(e, c) &&
+		    e->msgs[i].gen == c->gen)
+			return;
+	assert(false);
 }
 
 static void
@@ -157,7 +176,9 @@ engine_check(const struct engine *e)
 		if (c->is_sup)
 			check_sup(e, c);
 		else
-			check_worker(e, c);
+			check_worker(c);
+		if (c->state == CHILD_WAITING)
+			check_waiting(e, c);
 	}
 	if (e->done)
 		assert(node_of(e, NODE_ROOT)->s.mode == MODE_DOWN);

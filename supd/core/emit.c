@@ -85,6 +85,30 @@ emit_restart(struct engine *e, struct node *c)
 }
 
 void
+emit_gave_up(struct engine *e, struct node *s, struct node *c, bool attempts)
+{
+	struct effect eff = {
+		.kind = EFF_REPORT,
+		.node = node_id(e, s),
+		.offender = node_id(e, c),
+		.inc = s->inc,
+		.report = REPORT_GAVE_UP,
+		.reason = c->last,
+		.seq = ++e->seq,
+		.cause = s->s.cause,
+		.attempts = attempts,
+		.used = window_used(&s->s.window, e->now),
+		.limit = s->s.spec->intensity,
+	};
+
+	if (attempts) {
+		eff.used = c->w.attempts;
+		eff.limit = c->w.spec->max_attempts;
+	}
+	emit(e, &eff);
+}
+
+void
 emit_reply(struct engine *e, uint64_t tag, enum result r, node_t n,
     const struct reason *why)
 {

@@ -58,8 +58,12 @@ shut_down(struct engine *e)
 static void
 clear_window(struct engine *e, node_t n)
 {
-	if (engine_has(e, n) && node_of(e, n)->is_sup)
-		window_clear(&node_of(e, n)->s.window);
+	if (!engine_has(e, n) || !node_of(e, n)->is_sup)
+		return;
+	window_clear(&node_of(e, n)->s.window);
+	for (node_t k = node_of(e, n)->s.first; k != NODE_NONE;
+	     k = node_of(e, k)->next)
+		retry_forget(node_of(e, k));
 }
 
 static void
@@ -67,7 +71,6 @@ dispatch(struct engine *e, const struct event *ev)
 {
 	switch (ev->kind) {
 	case EV_TICK:
-	case EV_RETRY:
 	case EV_RELOAD:
 	case EV_APPLY:
 	case EV_KIND_N:
@@ -96,6 +99,10 @@ dispatch(struct engine *e, const struct event *ev)
 		return;
 	case EV_CLEAR:
 		clear_window(e, ev->node);
+		return;
+	case EV_RETRY:
+		if (engine_has(e, ev->node))
+			retry_now(e, node_of(e, ev->node));
 		return;
 	}
 }
@@ -217,6 +224,12 @@ uint64_t
 engine_restarts(const struct engine *e, node_t n)
 {
 	return node_of(e, n)->restarts;
+}
+
+uint32_t
+engine_attempts(const struct engine *e, node_t n)
+{
+	return node_of(e, n)->is_sup ? 0 : node_of(e, n)->w.attempts;
 }
 
 struct reason

@@ -56,7 +56,8 @@ enum event_kind {
 	EV_TERMINATE_CHILD, /* the same; inc, of a pool's child, if not 0: only
 	                       this one, not who has taken its place (O-1) */
 	EV_DELETE_CHILD,    /* as EV_RESTART_CHILD */
-	EV_CLEAR,           /* node: supervisor: empty its window */
+	EV_CLEAR,           /* node: supervisor: empty its window, and forget
+	                       its children's restarts in a row */
 	EV_RETRY,           /* node: a waiting child: its pause is over now */
 	EV_BEAT,            /* node, inc: a sign of life; code not 0: it says
 	                       itself that it is unwell */
@@ -105,8 +106,8 @@ enum report_kind {
 	REPORT_RESTART,          /* its supervisor restarts: used of limit */
 	REPORT_START_ERROR,      /* it failed to start at boot or restart */
 	REPORT_SHUTDOWN_ERROR,   /* it was stopped, but ended otherwise (T-3) */
-	REPORT_GAVE_UP,          /* intensity reached; node: the supervisor,
-	                            offender: the child */
+	REPORT_GAVE_UP,          /* too many restarts, used of limit; node: the
+	                            supervisor, offender: the child */
 	REPORT_AUTO_SHUTDOWN,    /* node: the supervisor, offender: the child */
 	REPORT_UNHEALTHY,   /* a probe failed, used of limit; or it is stopped
 	                       for what reason.why says */
@@ -149,6 +150,9 @@ struct effect {
 	struct reason reason;
 	int32_t sig;
 	bool group; /* EFF_SIGNAL: the whole process group */
+	/* REPORT_GAVE_UP: because of the offender's max_attempts, else because
+	   of the supervisor's intensity. */
+	bool attempts;
 	uint32_t used, limit;
 };
 
@@ -266,6 +270,8 @@ bool engine_wanted(const struct engine *e, node_t n);
 bool engine_is_dynamic(const struct engine *e, node_t n);
 /* Restarts of this child by its supervisor since it was added. */
 uint64_t engine_restarts(const struct engine *e, node_t n);
+/* Restarts in a row, as max_attempts counts them; of a supervisor 0. */
+uint32_t engine_attempts(const struct engine *e, node_t n);
 struct reason engine_last_reason(const struct engine *e, node_t n);
 mono_t engine_since(const struct engine *e, node_t n);    /* of this state */
 mono_t engine_last_end(const struct engine *e, node_t n); /* last exit */

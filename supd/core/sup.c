@@ -18,6 +18,8 @@ child_start(struct engine *e, struct node *c)
 	assert(c->state == CHILD_STOPPED);
 	c->outcome = OUTCOME_NONE;
 	c->wanted = true;
+	if (node_of(e, c->parent)->s.mode != MODE_RESTART_START)
+		retry_forget(c);
 	if (c->is_sup)
 		sup_start(e, c);
 	else
@@ -76,6 +78,7 @@ child_stop(struct engine *e, struct node *c, enum reason_why why)
 		report_unexpected(e, c);
 		return;
 	case CHILD_WAITING: /* the retry in the mailbox becomes a no-op: R-6 */
+		deadline_clear(e, c);
 		emit_state(e, c, CHILD_STOPPED);
 		return;
 	case CHILD_STOPPED:
@@ -175,13 +178,15 @@ static void
 restart(struct engine *e, struct node *s, struct node *c)
 {
 	node_t id = node_id(e, c);
+	bool exhausted = retry_exhausted(c);
 
-	if (!window_admit(&s->s.window, e->now)) {
+	if (exhausted || !window_admit(&s->s.window, e->now)) {
 		emit_state(e, c, CHILD_STOPPED);
-		emit_report(e, s, REPORT_GAVE_UP, id, &c->last);
+		emit_gave_up(e, s, c, exhausted);
 		begin_shutdown(e, s, WHY_GAVE_UP);
 		return;
 	}
+	retry_made(c);
 	emit_restart(e, c);
 	emit_state(e, c, CHILD_STOPPED);
 	switch (s->s.spec->strategy) {
@@ -197,6 +202,21 @@ restart(struct engine *e, struct node *s, struct node *c)
 		begin_range_start(s, MODE_RESTART_START, id, id);
 		return;
 	}
+}
+
+/* It is to be restarted, but not at once; its siblings are left as they are. */
+static void
+wait_for_retry(struct engine *e, struct node *s, struct node *c)
+{
+	int64_t pause_ns = retry_pause_ns(e, c);
+
+	c->end_cause = s->s.cause;
+	if (pause_ns > 0)
+		deadline_set(e, c, mono_add(e->now, pause_ns));
+	emit_state(e, c, CHILD_WAITING);
+	if (pause_ns == 0)
+		retry_post(e, c);
+	s->s.cause = 0;
 }
 
 /* ---- exits (table 1.3) -------------------------------------------------- */
@@ -275,6 +295,8 @@ handle_exit(struct engine *e, struct node *s, struct node *c)
 		emit_report(e, c, REPORT_CHILD_TERMINATED, NODE_NONE, &c->last);
 	if (is_final(c) || type == TEMPORARY || (type == TRANSIENT && clean))
 		stay_down(e, s, c);
+	else if (retry_pause_ns(e, c) > 0)
+		wait_for_retry(e, s, c);
 	else
 		restart(e, s, c);
 }
@@ -321,21 +343,6 @@ sup_down(struct engine *e, struct node *s)
 	}
 }
 
-static void
-post_retry(struct engine *e, struct node *s, struct node *c)
-{
-	struct msg m = {
-		.kind = MSG_RETRY,
-		.node = node_id(e, c),
-		.gen = c->gen,
-		.inc = c->inc,
-	};
-
-	c->end_cause = s->s.cause;
-	emit_state(e, c, CHILD_WAITING);
-	mail_post(e, s, &m);
-}
-
 /* It would not start because the root's stop has given up a start. */
 static bool
 was_given_up(const struct engine *e, const struct node *c)
@@ -359,9 +366,8 @@ range_start_failed(struct engine *e, struct node *s, struct node *c)
 		s->s.range_end = NODE_NONE;
 		return;
 	}
-	post_retry(e, s, c);
 	s->s.mode = MODE_IDLE;
-	s->s.cause = 0;
+	wait_for_retry(e, s, c); /* */
 }
 
 static void
@@ -533,9 +539,12 @@ handle(struct engine *e, struct node *s, const struct msg *m)
 			handle_exit(e, s, c);
 		return;
 	case MSG_RETRY:
-		/* About the child, whichever failed start left it behind. */
+		/*
+		 * About the child, whichever failed start left it behind, but
+		 * for one that has begun to pause since.
+		 */
 		if (is_here(e, m) && c->state == CHILD_WAITING &&
-		    !e->shutting_down) {
+		    c->heap_pos == 0 && !e->shutting_down) {
 			s->s.cause = c->end_cause;
 			restart(e, s, c);
 		}

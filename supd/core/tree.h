@@ -104,6 +104,7 @@ struct worker {
 	mono_t start_deadline;
 	int64_t backoff_ns;
 	struct reason failure; /* PHASE_ABORT */
+	uint32_t attempts;     /* restarts of it in a row (max_attempts) */
 };
 
 struct node {
@@ -195,6 +196,9 @@ void emit_state(struct engine *e, struct node *c, enum child_state to);
 void emit_report(struct engine *e, struct node *c, enum report_kind r,
     node_t offender, const struct reason *why);
 void emit_restart(struct engine *e, struct node *c);
+/* `attempts`: because of max_attempts of `c`, not the intensity. */
+void emit_gave_up(
+    struct engine *e, struct node *s, struct node *c, bool attempts);
 void emit_reply(struct engine *e, uint64_t tag, enum result r, node_t n,
     const struct reason *why);
 void emit_spawn(struct engine *e, struct node *c);
@@ -212,6 +216,23 @@ void worker_abort(struct engine *e, struct node *c, const struct reason *why);
 void worker_kill_now(struct engine *e, struct node *c);
 void worker_event(struct engine *e, struct node *c, const struct event *ev);
 void worker_due(struct engine *e, struct node *c);
+
+/* ---- retry.c: restarts in a row ---------------------------------------- */
+
+/* The pause before the next restart, or 0: at once. */
+int64_t retry_pause_ns(const struct engine *e, const struct node *c);
+/* It has been restarted as often in a row as max_attempts allows. */
+bool retry_exhausted(const struct node *c);
+/* A restart is being made. */
+void retry_made(struct node *c);
+/* A start that is no restart: begin anew. */
+void retry_forget(struct node *c);
+/* It is ready no more: begin anew if it was so for long enough. */
+void retry_was_ready(const struct engine *e, struct node *c);
+/* Try again in the turn of a message that its supervisor gets now. */
+void retry_post(struct engine *e, struct node *c);
+/* Its pause, if it is in one, is over. */
+void retry_now(struct engine *e, struct node *c);
 
 /* ---- sup.c: one supervisor --------------------------------------------- */
 

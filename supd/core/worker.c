@@ -135,6 +135,8 @@ over(struct engine *e, struct node *c, const struct reason *why)
 {
 	bool asked = c->w.phase == PHASE_STOP;
 
+	if (!asked)
+		retry_was_ready(e, c);
 	c->w.phase = PHASE_NONE;
 	c->last = *why;
 	c->last_end = e->now;
@@ -358,6 +360,7 @@ worker_stop(struct engine *e, struct node *c)
 {
 	assert(c->w.phase == PHASE_RUN);
 	c->w.phase = PHASE_STOP;
+	retry_was_ready(e, c);
 	emit_state(e, c, CHILD_STOPPING);
 	begin_stop(e, c);
 }
@@ -393,6 +396,10 @@ worker_due(struct engine *e, struct node *c)
 {
 	static const struct reason timeout = { .kind = REASON_TIMEOUT };
 
+	if (c->w.phase == PHASE_NONE) {
+		retry_now(e, c);
+		return;
+	}
 	deadline_clear(e, c);
 	switch (c->w.phase) {
 	case PHASE_BACKOFF:

@@ -9,13 +9,15 @@
  *
  *   sup NAME STRATEGY I/P [t|x] [!] [any|all] [deadline=MS]   (indented:
  * nested) NAME [t|x] [!] [off] [stop=MS|hang] [shutdown=MS|inf|brutal]
- * [start=MS] [fail=N] [life=MS]                                   (a worker)
+ * [start=MS] [fail=N] [life=MS] [backoff=MIN:MAX:FACTOR] [attempts=N]
+ * [reset=MS]                                                      (a worker)
  *
  *   boot | shutdown | run MS | which SUP
  *   die NAME... | ok NAME... | term NAME... | fatal NAME...   (all at once)
  *   fail NAME N | nofork NAME N | life NAME MS | rate MS
  *   terminate|restart|delete NAME
  *   terminate|restart|delete SUP NAME    whoever it is when its turn comes
+ *   retry NAME | clear NAME
  *   start SUP WORKER-LINE
  *   @MS COMMAND                   at that time of the next `run`
  *
@@ -227,6 +229,12 @@ on_effect(void *ctx, const struct effect *eff)
 			    reason_text(&eff->reason, text, sizeof(text)));
 		if (m.reports && eff->report == REPORT_START_ERROR)
 			tell("start_error %s", engine_name(m.e, eff->node));
+		if (m.reports && eff->report == REPORT_GAVE_UP)
+			tell("gave_up %s by %s of %s %u/%u",
+			    engine_name(m.e, eff->node),
+			    eff->attempts ? "max_attempts" : "intensity",
+			    engine_name(m.e, eff->offender), eff->used,
+			    eff->limit);
 		break;
 	case EFF_DONE:
 		if (m.asked)
@@ -420,7 +428,7 @@ static void
 parse_worker(struct proc *p, char *w)
 {
 	struct worker_spec *s = &p->w;
-	long v;
+	long v, most, factor;
 
 	if (parse_common(w, &s->restart, &s->significant))
 		return;
@@ -446,6 +454,13 @@ parse_worker(struct proc *p, char *w)
 		p->fail = (int)v;
 	else if (sscanf(w, "life=%ld", &v) == 1)
 		p->life_ms = v;
+	else if (sscanf(w, "backoff=%ld:%ld:%ld", &v, &most, &factor) == 3)
+		s->backoff = (struct backoff){ v * NS_PER_MS, most * NS_PER_MS,
+			(uint32_t)factor * 1000, 0 };
+	else if (sscanf(w, "attempts=%ld", &v) == 1)
+		s->max_attempts = (uint32_t)v;
+	else if (sscanf(w, "reset=%ld", &v) == 1)
+		s->reset_after_ns = v * NS_PER_MS;
 	else
 		die("bad worker word");
 }
@@ -573,6 +588,8 @@ run_command(char *text)
 		call_child(EV_DELETE_CHILD);
 	} else if (strcmp(w, "clear") == 0) {
 		call(EV_CLEAR, find(strtok(NULL, " ")), NODE_NONE);
+	} else if (strcmp(w, "retry") == 0) {
+		call(EV_RETRY, find(strtok(NULL, " ")), NODE_NONE);
 	} else if (strcmp(w, "start") == 0) {
 		node_t sup = find(strtok(NULL, " "));
 		const char *name = strtok(NULL, " ");

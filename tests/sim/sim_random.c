@@ -104,6 +104,21 @@ step(struct event ev)
 	engine_check(w.e);
 }
 
+/* Backoff and max_attempts, or not. */
+static void
+random_retry(struct worker_spec *s)
+{
+	if (rnd(3) == 0)
+		s->backoff = (struct backoff){
+			.min_ns = (1 + rnd(5)) * 50 * NS_PER_MS,
+			.max_ns = (5 + rnd(20)) * 100 * NS_PER_MS,
+			.factor_milli = 1000 + rnd(3) * 500,
+			.jitter_milli = rnd(3) * 500,
+		};
+	s->max_attempts = rnd(3) == 0 ? 1 + rnd(4) : 0;
+	s->reset_after_ns = (1 + rnd(10)) * 200 * NS_PER_MS;
+}
+
 static const struct worker_spec *
 random_worker(bool may_be_significant)
 {
@@ -122,6 +137,7 @@ random_worker(bool may_be_significant)
 		.n_stop = 2,
 		.success = { .code = { 1 } },
 	};
+	random_retry(s);
 	s->significant = may_be_significant && s->restart != PERMANENT;
 	if (rnd(6) == 0) {
 		s->stop[0] = (struct stop_stage){ SIGKILL, 0 };
@@ -212,13 +228,16 @@ static void
 random_call(void)
 {
 	static const enum event_kind kinds[] = { EV_START_CHILD,
-		EV_RESTART_CHILD, EV_TERMINATE_CHILD, EV_DELETE_CHILD };
+		EV_RESTART_CHILD, EV_TERMINATE_CHILD, EV_DELETE_CHILD, EV_RETRY,
+		EV_CLEAR };
 	struct event ev = {
-		.kind = kinds[rnd(4)],
+		.kind = kinds[rnd(6)],
 		.node = 1 + rnd(CAP),
-		.tag = ++w.n_calls,
 	};
 	char name[24];
+
+	if (ev.kind != EV_RETRY && ev.kind != EV_CLEAR)
+		ev.tag = ++w.n_calls;
 
 	if (ev.kind == EV_START_CHILD) {
 		snprintf(name, sizeof(name), "d%u", w.n_names++ % 9);

@@ -2,6 +2,7 @@
 #include "bus/methods.h"
 
 #include "base/log.h"
+#include "base/mono.h"
 #include "bus/bus.h"
 #include "bus/guest.h"
 #include "bus/jsonrpc.h"
@@ -267,6 +268,20 @@ run_wait(struct request *r, const json_t *params)
 		request_to_engine(r, &w, NULL);
 }
 
+static void
+run_simulate(struct request *r, const json_t *params)
+{
+	struct wire_request w;
+
+	if (!fill_request(r, params, true, &w))
+		return;
+	w.n = 1;
+	w.every_ns = NS_PER_S;
+	if (param_int(r, params, "repeat", 1, INT32_MAX, &w.n) &&
+	    param_int(r, params, "every_ns", 0, INT64_MAX, &w.every_ns))
+		request_to_engine(r, &w, NULL);
+}
+
 /* ---- methods of the bus ----------------------------------------------------
  */
 
@@ -326,6 +341,7 @@ static const struct method methods[] = {
 	{ "kill", run_kill, OP_KILL, RESULT_ROWS },
 	{ "add", run_add, OP_ADD, RESULT_ROWS },
 	{ "remove", run_path, OP_REMOVE, RESULT_EMPTY },
+	{ "simulate", run_simulate, OP_SIMULATE, RESULT_STEPS },
 	{ "wait", run_wait, OP_WAIT, RESULT_ROWS },
 	{ "names", run_names, OP_N, RESULT_NOTHING },
 	{ "call", guest_call, OP_N, RESULT_NOTHING },
@@ -335,7 +351,8 @@ static const struct method methods[] = {
 };
 
 static const char *const known_params[] = { "path", "wait", "timeout_ns", "n",
-	"follow", "signal", "spec", "args", "for", "name", "payload" };
+	"follow", "signal", "spec", "args", "for", "name", "payload", "repeat",
+	"every_ns" };
 
 /* A mistyped key must not silently mean its default. */
 static const char *

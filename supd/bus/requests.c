@@ -178,6 +178,29 @@ done_why(struct request *r)
 	request_done(r, buf_str(&out));
 }
 
+/* {"path", "steps": [...], "summary"} */
+static void
+done_steps(struct request *r, const char *summary)
+{
+	cleanup_(buf_fini) struct buf out = { 0 };
+
+	buf_puts(&out, "{\"path\":");
+	json_to_buf(&out, text_json(r->path, strlen(r->path)));
+	buf_printf(&out, ",\"steps\":[%s],\"summary\":", buf_str(&r->rows));
+	json_to_buf(&out, text_json(summary, strlen(summary)));
+	buf_puts(&out, "}");
+	r->rows.failed |= out.failed;
+	request_done(r, buf_str(&out));
+}
+
+static json_t *
+step_json(const struct wire_step *w)
+{
+	return json_pack("{s:I,s:s,s:o,s:o}", "at_ns", (json_int_t)w->at_ns,
+	    "kind", w->kind, "path", text_json(w->path, strlen(w->path)),
+	    "text", text_json(w->text, strlen(w->text)));
+}
+
 static void
 on_field(struct request *r, const struct wire_hdr *h)
 {
@@ -248,6 +271,9 @@ on_end(struct request *r, const struct wire_hdr *h)
 		if (!why_ask_logger(r))
 			done_why(r);
 		break;
+	case RESULT_STEPS:
+		done_steps(r, len != 0 ? text : "");
+		break;
 	case RESULT_NOTHING:
 		request_done(r, "null");
 		break;
@@ -303,6 +329,8 @@ requests_frame(struct bus *b, const struct wire_hdr *h)
 		return;
 	if (h->type == WIRE_ROW)
 		rows_add(&r->rows, node_json(wire_body(h)));
+	else if (h->type == WIRE_STEP)
+		rows_add(&r->rows, step_json(wire_body(h)));
 	else if (h->type == WIRE_FIELD)
 		on_field(r, h);
 	else if (h->type == WIRE_EVENT && r->method->op == OP_EVENTS)

@@ -12,7 +12,13 @@
  */
 
 /* The shape of the result of a method that the engine answers. */
-enum result_shape { RESULT_ROWS, RESULT_WHY, RESULT_NOTHING, RESULT_EMPTY };
+enum result_shape {
+	RESULT_ROWS,
+	RESULT_WHY,
+	RESULT_STEPS,
+	RESULT_NOTHING,
+	RESULT_EMPTY
+};
 
 struct method {
 	const char *name;

@@ -37,6 +37,8 @@ struct ctl {
 	bool strict;        /* --strict */
 	bool literal;       /* "--" stood before the last arguments */
 	int64_t n;          /* -n: lines or events */
+	int64_t repeat;     /* --repeat */
+	int64_t every_ns;   /* --every */
 	const char *sig;    /* kill -s */
 	const char *until;  /* wait --for */
 	struct client client;

@@ -12,6 +12,7 @@
 
 #define COUNT_DEFAULT 20
 #define COUNT_MAX     1000000
+#define REPEAT_MAX    1000 /* the engine takes no more */
 
 enum {
 	OPT_TIMEOUT = 256,
@@ -21,7 +22,9 @@ enum {
 	OPT_NO_WAIT,
 	OPT_FOR,
 	OPT_STRICT,
-	OPT_SINCE
+	OPT_SINCE,
+	OPT_REPEAT,
+	OPT_EVERY
 };
 
 static const struct option longs[] = {
@@ -41,6 +44,8 @@ static const struct option longs[] = {
 	{ "for", required_argument, NULL, OPT_FOR },
 	{ "strict", no_argument, NULL, OPT_STRICT },
 	{ "since", required_argument, NULL, OPT_SINCE },
+	{ "repeat", required_argument, NULL, OPT_REPEAT },
+	{ "every", required_argument, NULL, OPT_EVERY },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -82,6 +87,27 @@ parse_count(struct ctl *c, const char *arg)
 }
 
 static bool
+parse_repeat(struct ctl *c, const char *arg)
+{
+	const char *bad;
+
+	c->repeat = strtonum(arg, 1, REPEAT_MAX, &bad);
+	if (bad != NULL)
+		ctl_errx(c, "--repeat %s: %s; a number from 1 to %d is wanted",
+		    arg, bad, REPEAT_MAX);
+	return bad == NULL;
+}
+
+static bool
+parse_every(struct ctl *c, const char *arg)
+{
+	if (text_parse_duration(arg, &c->every_ns) && c->every_ns > 0)
+		return true;
+	ctl_errx(c, "--every %s: not a duration like 500ms or 10s", arg);
+	return false;
+}
+
+static bool
 parse_timeout(struct ctl *c, const char *arg)
 {
 	if (text_parse_duration(arg, &c->timeout_ns))
@@ -113,6 +139,8 @@ takes(const struct verb *v, int opt)
 		{ 's', VERB_SIGNAL },
 		{ OPT_FOR, VERB_FOR },
 		{ OPT_STRICT, VERB_STRICT },
+		{ OPT_REPEAT, VERB_REPEAT },
+		{ OPT_EVERY, VERB_REPEAT },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(map); i++)
@@ -127,6 +155,10 @@ take_own(struct ctl *c, int opt)
 {
 	if (opt == 'n')
 		return parse_count(c, optarg);
+	if (opt == OPT_REPEAT)
+		return parse_repeat(c, optarg);
+	if (opt == OPT_EVERY)
+		return parse_every(c, optarg);
 	if (opt == OPT_WAIT || opt == OPT_NO_WAIT)
 		c->wait = opt == OPT_WAIT;
 	else if (opt == 't')

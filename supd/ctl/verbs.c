@@ -52,6 +52,9 @@ const struct verb verbs[] = {
 
 	{ "check", GROUP_CONFIG, "[--strict] FILE", VERB_STRICT, 1, 1,
 	    check_file, "is this configuration valid? asks no supd" },
+	{ "simulate", GROUP_CONFIG, "crash PATH [--repeat N] [--every D]",
+	    VERB_REPEAT, 2, 2, config_simulate,
+	    "what would follow if a worker crashed; nothing is touched" },
 
 	{ "call", GROUP_TALK, "NAME MSG", 0, 2, 2, ask_call,
 	    "send JSON to a worker and print its reply" },
@@ -67,7 +70,7 @@ const size_t n_verbs = ARRAY_LEN(verbs);
 
 static const char *const planned[] = { "apply", "cast", "clear", "completion",
 	"diff", "graph", "info", "log", "metrics", "pause", "ps", "reload",
-	"resume", "scale", "send", "simulate", "top", "trace", "upgrade" };
+	"resume", "scale", "send", "top", "trace", "upgrade" };
 
 static const char *const group_names[GROUP_N] = {
 	[GROUP_LOOK] = "look",
@@ -167,6 +170,8 @@ verb_print_help(const struct verb *v, FILE *out)
 		{ VERB_SIGNAL, "-s SIG           TERM, SIGHUP, 10 ..." },
 		{ VERB_FOR, "--for STATE      ready, down or restarted" },
 		{ VERB_STRICT, "--strict         warnings are errors" },
+		{ VERB_REPEAT, "--repeat N       N crashes (1)" },
+		{ VERB_REPEAT, "--every D        one every D (1s)" },
 		{ VERB_WAIT, "--wait           return when it is done" },
 		{ VERB_WAIT, "--no-wait        return when it is accepted" },
 	};

@@ -20,14 +20,15 @@ enum verb_group {
 };
 
 /* Options a verb takes besides the general ones. */
-#define VERB_WAIT   0x01u /* --wait, --no-wait; waits unless told not to */
-#define VERB_TREE   0x02u /* -t */
-#define VERB_FOLLOW 0x04u /* -f */
-#define VERB_COUNT  0x08u /* -n N */
-#define VERB_SIGNAL 0x10u /* -s SIG */
-#define VERB_FOR    0x20u /* --for STATE */
-#define VERB_STRICT 0x40u /* --strict */
-#define VERB_ASYNC  0x80u /* with VERB_WAIT: does not wait unless told to */
+#define VERB_WAIT   0x01u  /* --wait, --no-wait; waits unless told not to */
+#define VERB_TREE   0x02u  /* -t */
+#define VERB_FOLLOW 0x04u  /* -f */
+#define VERB_COUNT  0x08u  /* -n N */
+#define VERB_SIGNAL 0x10u  /* -s SIG */
+#define VERB_FOR    0x20u  /* --for STATE */
+#define VERB_STRICT 0x40u  /* --strict */
+#define VERB_ASYNC  0x80u  /* with VERB_WAIT: does not wait unless told to */
+#define VERB_REPEAT 0x100u /* --repeat N, --every D */
 
 struct verb {
 	const char *name;
@@ -87,6 +88,8 @@ int ask_wait(struct ctl *c, int argc, char **argv);
 int ask_call(struct ctl *c, int argc, char **argv);
 /* check.c */
 int check_file(struct ctl *c, int argc, char **argv);
+/* config.c */
+int config_simulate(struct ctl *c, int argc, char **argv);
 /* verbs.c */
 int help_verb(struct ctl *c, int argc, char **argv);
 

@@ -144,6 +144,7 @@ act_begin(struct request *r, struct target *t)
 	case OP_KILL:
 	case OP_ADD: /* begun by act_add() */
 	case OP_SHUTDOWN:
+	case OP_SIMULATE:
 	case OP_N:
 		break;
 	}
@@ -302,6 +303,7 @@ act_reply(struct request *r, struct target *t, const struct effect *eff)
 	case OP_KILL:
 	case OP_WAIT:
 	case OP_SHUTDOWN:
+	case OP_SIMULATE:
 	case OP_N:
 		break;
 	}

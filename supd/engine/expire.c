@@ -38,6 +38,7 @@ undone_words(const struct request *r)
 	case OP_KILL:
 	case OP_ADD:
 	case OP_SHUTDOWN:
+	case OP_SIMULATE:
 	case OP_N:
 		break;
 	}

@@ -34,9 +34,8 @@ query_status(struct shell *sh, uint64_t tag, const char *path)
 	path_set_fini(&set);
 }
 
-/* The one node that `path` names; NODE_NONE: answered already. */
-static node_t
-find_one(struct shell *sh, uint64_t tag, const char *path)
+node_t
+request_find_one(struct shell *sh, uint64_t tag, const char *path)
 {
 	struct path_set set;
 	node_t n = NODE_NONE;
@@ -78,7 +77,7 @@ void
 query_show(struct shell *sh, uint64_t tag, const char *path)
 {
 	struct answer a = { sh, tag };
-	node_t n = find_one(sh, tag, path);
+	node_t n = request_find_one(sh, tag, path);
 
 	if (n == NODE_NONE)
 		return;
@@ -101,7 +100,7 @@ query_why(struct shell *sh, uint64_t tag, const char *path)
 {
 	cleanup_(buf_fini) struct buf headline = { 0 };
 	struct answer a = { sh, tag };
-	node_t n = find_one(sh, tag, path);
+	node_t n = request_find_one(sh, tag, path);
 	const struct worker_spec *w;
 	struct why_subject s;
 

@@ -297,6 +297,9 @@ request_open(struct shell *sh, uint64_t tag, const struct wire_request *m,
 	case OP_SHUTDOWN:
 		shut_down(sh, tag, m);
 		break;
+	case OP_SIMULATE:
+		simulate_crash(sh, tag, m);
+		break;
 	case OP_N:
 		break;
 	}

@@ -91,6 +91,10 @@ struct path_set;
 must_check bool request_resolve(
     struct shell *sh, uint64_t tag, const char *path, struct path_set *ret_set);
 
+/* The one node that `path` names; NODE_NONE: it has been answered already. */
+must_check node_t request_find_one(
+    struct shell *sh, uint64_t tag, const char *path);
+
 /* A request with room for n targets; NULL: answered, memory is short. */
 struct request *request_begin(
     struct shell *sh, uint64_t tag, const struct wire_request *m, uint32_t n);
@@ -117,6 +121,12 @@ uint64_t request_core_tag(const struct request *r, const struct target *t);
 void expire_request(void *arg);
 /* The first target that is not done, or NULL. */
 const struct target *expire_undone(const struct request *r);
+
+/* ---- simulate.c -----------------------------------------------------------
+ */
+
+void simulate_crash(
+    struct shell *sh, uint64_t tag, const struct wire_request *m);
 
 /* ---- query.c --------------------------------------------------------------
  */

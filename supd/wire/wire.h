@@ -67,6 +67,7 @@ enum wire_type {
 	WIRE_ROW,    /* struct wire_row: one node, for a request */
 	WIRE_FIELD,  /* struct wire_field; tail: value: a line of `show` */
 	WIRE_EVENT,  /* struct wire_event: tag 0 live, else for a request */
+	WIRE_STEP,   /* struct wire_step: what would happen, for a request */
 	WIRE_END,    /* struct wire_end; tail: text: a request has ended */
 
 	/* bus -> engine */
@@ -336,6 +337,13 @@ struct wire_event {
 	char text[WIRE_TEXT_MAX]; /* for people, without the path */
 };
 
+struct wire_step {
+	int64_t at_ns; /* from the beginning */
+	char kind[24]; /* "crash", "restart", "gave_up", "end" ... */
+	char path[WIRE_PATH_MAX];
+	char text[WIRE_TEXT_MAX]; /* for people, without the path */
+};
+
 enum request_op {
 	OP_STATUS,   /* path: glob or "" for all -> ROW* END */
 	OP_SHOW,     /* path -> FIELD* END */
@@ -350,6 +358,8 @@ enum request_op {
 	OP_REMOVE,   /* path -> END */
 	OP_WAIT,     /* path, n: enum wait_for -> ROW* END */
 	OP_SHUTDOWN, /* -> END at once; supd then stops */
+	OP_SIMULATE, /* path: who crashes, n: how often, every_ns -> STEP* END
+	                with the summary as text */
 	OP_N
 };
 
@@ -362,7 +372,8 @@ struct wire_request {
 	uint32_t flags;
 	int64_t timeout_ns; /* > 0: END with EXIT_TIMEOUT after it */
 	int64_t n;
-	uint32_t uid; /* who asks */
+	int64_t every_ns; /* OP_SIMULATE */
+	uint32_t uid;     /* who asks */
 	uint32_t zero;
 	char path[WIRE_PATH_MAX];
 };

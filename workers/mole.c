@@ -11,6 +11,7 @@
  *                             their pids go to the file F
  *   flood [MB]                write MB megabytes of lines (default: for ever)
  *   slow-start MS [FD]        after MS say ready: newline on FD, or sd_notify
+ *   serve [WORD ...]          do as mole_serve.c says
  *   list-fds | print-env | print-ids
  */
 #include "mole.h"
@@ -188,6 +189,7 @@ static const struct {
 	{ "fork-grandchildren", do_fork_grandchildren },
 	{ "flood", do_flood },
 	{ "slow-start", do_slow_start },
+	{ "serve", mole_serve },
 	{ "list-fds", mole_list_fds },
 	{ "print-env", mole_print_env },
 	{ "print-ids", mole_print_ids },

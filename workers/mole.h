@@ -8,4 +8,7 @@ int mole_print_env(char **args);
 int mole_print_ids(char **args);
 void mole_notify(const char *text);
 
+/* A child as the upstream test suites have them: told how to start and end. */
+int mole_serve(char **args);
+
 #endif /* WORKERS_MOLE_H */

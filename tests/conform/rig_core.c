@@ -1,0 +1,726 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The core alone: conf's specs, core's decisions, and a machine on which
+ * processes do at once what the words of their command say.  Time is virtual
+ * and passes only while somebody takes his time to stop.
+ */
+#include "conform.h"
+
+#include "base/buf.h"
+#include "conf/conf.h"
+#include "core/engine.h"
+#include "core/trace.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define GATES_MAX 16
+#define TAGS_MAX  (1u << 18)
+
+struct proc {
+	bool alive, held, hangs;
+	uint64_t inc;
+	const struct conf_worker *conf;
+};
+
+struct timed {
+	int64_t at_ns;
+	struct event ev;
+};
+
+struct gate {
+	char name[32];
+	char tokens[256];
+	size_t used;
+};
+
+static struct {
+	struct engine *e;
+	void *mem;
+	uint32_t cap;
+	struct proc *proc;                 /* by node */
+	const struct conf_child **conf_of; /* by node */
+	struct conf *root_conf;
+	struct conf_child **owned;
+	size_t n_owned, cap_owned;
+	mono_t **window;
+	size_t n_windows, cap_windows;
+	struct event *now_q; /* a ring of cap_q */
+	size_t head, tail, cap_q;
+	struct timed *later;
+	size_t n_later, cap_later;
+	struct gate gate[GATES_MAX];
+	size_t n_gates;
+	uint32_t hanging; /* told to stop, and not stopping */
+	uint64_t tag;
+	struct effect reply; /* the last one */
+	bool replied;
+	uint64_t bg_tag;
+	struct effect bg_reply;
+	uint32_t pool_number;
+	mono_t now;
+} m;
+
+/* ---- events --------------------------------------------------------------
+ */
+
+static void *
+grow(void *p, size_t *cap, size_t n, size_t size)
+{
+	if (n < *cap)
+		return p;
+	*cap = *cap > 0 ? *cap * 2 : 64;
+	p = realloc(p, *cap * size);
+	assert(p != NULL);
+	return p;
+}
+
+static struct event *
+push(enum event_kind kind, node_t n)
+{
+	struct event *ev;
+
+	assert(m.tail - m.head < m.cap_q);
+	ev = &m.now_q[m.tail++ % m.cap_q];
+	*ev = (struct event){ .kind = kind, .node = n, .inc = m.proc[n].inc };
+	return ev;
+}
+
+static void
+push_exit(node_t n, int code, bool is_signal)
+{
+	struct event *ev = push(EV_EXITED, n);
+
+	m.hanging -= m.proc[n].hangs;
+	m.proc[n].alive = m.proc[n].held = m.proc[n].hangs = false;
+	ev->code = code;
+	ev->is_signal = is_signal;
+}
+
+/* Its answer to SIGTERM, after stop=MS. */
+static void
+exit_later(node_t n, int64_t in_ms, int code, bool is_signal)
+{
+	struct timed *t;
+
+	m.later = grow(m.later, &m.cap_later, m.n_later, sizeof(*m.later));
+	t = &m.later[m.n_later++];
+	*t = (struct timed){
+		.at_ns = m.now.ns + in_ms * NS_PER_MS,
+		.ev = { .kind = EV_EXITED,
+		    .node = n,
+		    .inc = m.proc[n].inc,
+		    .code = code,
+		    .is_signal = is_signal },
+	};
+}
+
+/* ---- processes -----------------------------------------------------------
+ */
+
+/* The value of `word`=... among the arguments, or NULL. */
+static const char *
+word(const struct conf_worker *w, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *const *a = w->argv + 1; *a != NULL; a++)
+		if (strncmp(*a, name, len) == 0 &&
+		    ((*a)[len] == '=' || (*a)[len] == '\0'))
+			return (*a)[len] == '=' ? *a + len + 1 : *a + len;
+	return NULL;
+}
+
+static struct gate *
+find_gate(const char *name)
+{
+	for (size_t i = 0; i < m.n_gates; i++)
+		if (strcmp(m.gate[i].name, name) == 0)
+			return &m.gate[i];
+	assert(m.n_gates < GATES_MAX);
+	snprintf(m.gate[m.n_gates].name, sizeof(m.gate[0].name), "%s", name);
+	return &m.gate[m.n_gates++];
+}
+
+/* It is at its gate, or has none. */
+static void
+pass_gate(node_t n)
+{
+	struct proc *p = &m.proc[n];
+	const char *name = word(p->conf, "gate");
+	struct gate *g = name != NULL ? find_gate(name) : NULL;
+
+	if (g != NULL && g->tokens[g->used] == '\0') {
+		p->held = true;
+		return;
+	}
+	p->held = false;
+	if (g != NULL && g->tokens[g->used++] != 'o')
+		push_exit(n, 1, false);
+	else
+		push(EV_READY, n);
+}
+
+static void core_gate(const char *name, const char *tokens);
+
+static const char *
+path_of(node_t n)
+{
+	static char text[256];
+
+	return short_path(trace_path(m.e, n, text, sizeof(text)));
+}
+
+static void
+spawn(const struct effect *eff)
+{
+	struct proc *p = &m.proc[eff->node];
+
+	if (p->alive)
+		happened("double", path_of(eff->node), eff->inc, "");
+	*p = (struct proc){
+		.alive = true,
+		.inc = eff->inc,
+		.conf = &m.conf_of[eff->node]->worker,
+	};
+	happened("starting", path_of(eff->node), eff->inc, "pid");
+	push(EV_EXECED, eff->node);
+	pass_gate(eff->node);
+}
+
+static void
+obey(const struct effect *eff)
+{
+	struct proc *p = &m.proc[eff->node];
+	const char *w;
+
+	if (!p->alive || p->inc != eff->inc)
+		return;
+	if (eff->sig == SIGKILL) {
+		push_exit(eff->node, SIGKILL, true);
+	} else if (p->held) { /* it has not come to its handlers yet */
+		push_exit(eff->node, eff->sig, true);
+	} else if (word(p->conf, "hang") != NULL) {
+		p->hangs = true;
+		m.hanging++;
+	} else {
+		int64_t ms = (w = word(p->conf, "stop")) != NULL ? atoi(w) : 0;
+
+		w = word(p->conf, "answer");
+		exit_later(
+		    eff->node, ms, w != NULL ? atoi(w) : eff->sig, w == NULL);
+	}
+}
+
+/* The same as supd/engine/record.c makes of it. */
+static void
+tell_state(const struct effect *eff)
+{
+	bool is_sup = engine_is_sup(m.e, eff->node);
+	const char *kind = NULL;
+	char text[128] = "";
+
+	reason_text(&eff->reason, text, sizeof(text));
+	switch (eff->to) {
+	case CHILD_READY:
+		kind = "ready";
+		break;
+	case CHILD_STOPPING:
+		kind = "stopping";
+		snprintf(text, sizeof(text), "%s", is_sup ? "" : "pid");
+		break;
+	case CHILD_ENDED:
+		kind = is_sup ? "ended" : "exited";
+		break;
+	case CHILD_STOPPED:
+		if (eff->from == CHILD_STARTING &&
+		    reason_is_start_error(&eff->reason))
+			kind = "start_error";
+		else if (eff->from == CHILD_STOPPING ||
+			 eff->from == CHILD_STARTING)
+			kind = "stopped";
+		break;
+	case CHILD_STARTING:
+	case CHILD_WAITING:
+	case CHILD_STATE_N:
+		break;
+	}
+	if (kind != NULL)
+		happened(kind, path_of(eff->node),
+		    engine_incarnation(m.e, eff->node), text);
+}
+
+static void
+on_effect(void *ctx, const struct effect *eff)
+{
+	(void)ctx;
+	switch (eff->kind) {
+	case EFF_SPAWN:
+		spawn(eff);
+		break;
+	case EFF_SIGNAL:
+		obey(eff);
+		break;
+	case EFF_STATE:
+		tell_state(eff);
+		break;
+	case EFF_REPORT:
+		happened(
+		    report_name(eff->report), path_of(eff->node), eff->inc, "");
+		break;
+	case EFF_REPLY:
+		if (eff->tag == m.bg_tag)
+			m.bg_reply = *eff;
+		else
+			m.reply = *eff;
+		m.replied |= eff->tag == m.tag;
+		break;
+	case EFF_FREED:
+		m.conf_of[eff->node] = NULL;
+		break;
+	case EFF_DONE:
+		happened("down", "/", 0, "");
+		break;
+	case EFF_PROBE:
+	case EFF_KIND_N:
+		break;
+	}
+}
+
+/* ---- time ----------------------------------------------------------------
+ */
+
+static void
+step(const struct event *what)
+{
+	struct effects todo = { on_effect, NULL };
+	struct event ev = *what;
+
+	ev.now = m.now;
+	engine_step(m.e, &ev, &todo);
+	if (m.cap <= 4096)
+		engine_check(m.e);
+}
+
+/* What comes next of that which is not due yet; false: nothing will. */
+static bool
+leap(void)
+{
+	int64_t at = INT64_MAX;
+	size_t best = 0;
+	struct timed t;
+
+	for (size_t i = 0; i < m.n_later; i++) {
+		if (m.later[i].at_ns < at) {
+			at = m.later[i].at_ns;
+			best = i;
+		}
+	}
+	if (m.hanging > 0 && engine_deadline(m.e).ns < at) {
+		m.now = engine_deadline(m.e);
+		step(&(struct event){ .kind = EV_TICK });
+		return true;
+	}
+	if (at == INT64_MAX)
+		return false;
+	if (engine_deadline(m.e).ns < at) {
+		m.now = engine_deadline(m.e);
+		step(&(struct event){ .kind = EV_TICK });
+		return true;
+	}
+	t = m.later[best];
+	memmove(&m.later[best], &m.later[best + 1],
+	    (--m.n_later - best) * sizeof(t));
+	m.now.ns = at > m.now.ns ? at : m.now.ns;
+	if (m.proc[t.ev.node].alive && m.proc[t.ev.node].inc == t.ev.inc)
+		push_exit(t.ev.node, t.ev.code, t.ev.is_signal);
+	return true;
+}
+
+/* Until nothing moves but by a call. */
+static void
+settle(void)
+{
+	for (;;) {
+		if (m.head != m.tail) {
+			struct event ev = m.now_q[m.head++ % m.cap_q];
+
+			step(&ev);
+		} else if (engine_deadline(m.e).ns <= m.now.ns) {
+			step(&(struct event){ .kind = EV_TICK });
+		} else if (!leap()) {
+			return;
+		}
+	}
+}
+
+static void
+core_gate(const char *name, const char *tokens)
+{
+	struct gate *g = find_gate(name);
+
+	memmove(
+	    g->tokens, g->tokens + g->used, strlen(g->tokens + g->used) + 1);
+	g->used = 0;
+	assert(strlen(g->tokens) + strlen(tokens) < sizeof(g->tokens));
+	strcat(g->tokens, tokens);
+	for (node_t n = 1; n <= m.cap; n++) {
+		const char *its =
+		    m.proc[n].held ? word(m.proc[n].conf, "gate") : NULL;
+
+		if (its != NULL && strcmp(its, name) == 0) {
+			pass_gate(n);
+			settle();
+		}
+	}
+}
+
+/* ---- the tree ------------------------------------------------------------
+ */
+
+static node_t
+find(const char *path)
+{
+	char full[256], *save = NULL;
+	node_t n = NODE_ROOT;
+
+	full_path(path, full, sizeof(full));
+	strtok_r(full, "/", &save);
+	for (char *w; n != NODE_NONE && (w = strtok_r(NULL, "/", &save));)
+		n = engine_find_child(m.e, n, w);
+	return n;
+}
+
+static node_t
+add_node(node_t parent, const struct conf_child *conf)
+{
+	const struct conf_child *child;
+	mono_t *window;
+	node_t n;
+
+	if (!conf->is_sup) {
+		n = engine_add_worker(
+		    m.e, parent, conf->name, &conf->worker.spec);
+		assert(n != NODE_NONE);
+		m.conf_of[n] = conf;
+		return n;
+	}
+	window = calloc(conf->sup.spec.intensity + 1, sizeof(*window));
+	assert(window != NULL);
+	m.window =
+	    grow(m.window, &m.cap_windows, m.n_windows, sizeof(*m.window));
+	m.window[m.n_windows++] = window;
+	n = engine_add_sup(m.e, parent, conf->name, &conf->sup.spec, window);
+	assert(n != NODE_NONE);
+	m.conf_of[n] = conf;
+	TAILQ_FOREACH (child, &conf->sup.children, link)
+		add_node(n, child);
+	return n;
+}
+
+/* The arguments of "[a, b]" or "". */
+static struct conf_child *
+instantiate(const struct conf_child *sup, const char *text, struct buf *errors)
+{
+	char copy[256], name[16], *save = NULL;
+	const char *args[8] = { NULL };
+	struct conf_child *c;
+	size_t n = 0;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (char *w = strtok_r(copy, "[], ", &save); w != NULL;
+	     w = strtok_r(NULL, "[], ", &save))
+		args[n++] = w;
+	snprintf(name, sizeof(name), "%u", ++m.pool_number);
+	return conf_instantiate(sup, name, args, &c, errors) == 0 ? c : NULL;
+}
+
+/* ---- the calls -----------------------------------------------------------
+ */
+
+static const char *
+term(const struct effect *reply)
+{
+	return reply->result == RESULT_IGNORED ? "ok undefined"
+	                                       : result_name(reply->result);
+}
+
+/* "pending": it waits for something that a gate holds. */
+static const char *
+call(enum event_kind kind, node_t n, node_t child)
+{
+	struct event ev = { .kind = kind, .node = n, .child = child };
+
+	if (n == NODE_NONE)
+		return "not_found";
+	ev.tag = ++m.tag;
+	m.replied = false;
+	step(&ev);
+	settle();
+	return m.replied ? term(&m.reply) : "pending";
+}
+
+static const char *
+core_start_child(const char *path, const char *spec)
+{
+	cleanup_(buf_fini) struct buf errors = { 0 };
+	struct conf_child *c = NULL;
+	node_t sup = find(path);
+
+	if (sup == NODE_NONE)
+		return "noproc";
+	if (m.conf_of[sup]->sup.spec.strategy == SIMPLE_ONE_FOR_ONE)
+		c = instantiate(m.conf_of[sup], spec, &errors);
+	else if (conf_parse_child(m.conf_of[sup], "case", spec, strlen(spec),
+		     &c, &errors) < 0)
+		c = NULL;
+	if (c == NULL) {
+		fprintf(stderr, "%s", buf_str(&errors));
+		return "invalid";
+	}
+	m.owned = grow(m.owned, &m.cap_owned, m.n_owned, sizeof(c));
+	m.owned[m.n_owned++] = c;
+	return call(EV_START_CHILD, sup, add_node(NODE_NONE, c));
+}
+
+static const char *
+core_terminate_child(const char *path)
+{
+	return call(EV_TERMINATE_CHILD, find(path), NODE_NONE);
+}
+
+static const char *
+core_restart_child(const char *path)
+{
+	return call(EV_RESTART_CHILD, find(path), NODE_NONE);
+}
+
+static const char *
+core_delete_child(const char *path)
+{
+	return call(EV_DELETE_CHILD, find(path), NODE_NONE);
+}
+
+static void
+core_begin_terminate(const char *path)
+{
+	struct event ev = { .kind = EV_TERMINATE_CHILD, .node = find(path) };
+
+	m.bg_tag = ev.tag = ++m.tag;
+	m.bg_reply = (struct effect){ .result = RESULT_N };
+	step(&ev);
+	settle();
+}
+
+static const char *
+core_end_terminate(void)
+{
+	return m.bg_reply.result == RESULT_N ? "pending" : term(&m.bg_reply);
+}
+
+/* ---- what there is to see ------------------------------------------------
+ */
+
+static const char *
+state_word(node_t n)
+{
+	switch (engine_state(m.e, n)) {
+	case CHILD_READY:
+		return "running";
+	case CHILD_WAITING:
+		return "restarting";
+	case CHILD_STOPPED:
+		return "undefined";
+	case CHILD_STARTING:
+		return "starting";
+	case CHILD_STOPPING:
+		return "stopping";
+	case CHILD_ENDED:
+		return "ended";
+	case CHILD_STATE_N:
+		break;
+	}
+	return "?";
+}
+
+static const char *
+core_state(const char *path)
+{
+	node_t n = find(path);
+
+	return n != NODE_NONE ? state_word(n) : "none";
+}
+
+static void
+core_children(const char *path,
+    void (*each)(void *ctx, const char *name, const char *state), void *ctx)
+{
+	node_t sup = find(path);
+
+	if (sup == NODE_NONE)
+		return;
+	for (node_t n = engine_first_child(m.e, sup); n != NODE_NONE;
+	     n = engine_next_child(m.e, n))
+		each(ctx, engine_name(m.e, n), state_word(n));
+}
+
+static struct counts
+core_counts(const char *path)
+{
+	struct counts k = { 0 };
+	node_t sup = find(path);
+
+	if (sup == NODE_NONE)
+		return k;
+	for (node_t n = engine_first_child(m.e, sup); n != NODE_NONE;
+	     n = engine_next_child(m.e, n)) {
+		k.specs++;
+		k.active += engine_state(m.e, n) == CHILD_READY;
+		k.supervisors += engine_is_sup(m.e, n);
+		k.workers += !engine_is_sup(m.e, n);
+	}
+	return k;
+}
+
+static uint64_t
+core_incarnation(const char *path)
+{
+	return engine_incarnation(m.e, find(path));
+}
+
+static uint32_t
+core_restarts_used(const char *path)
+{
+	return engine_window_used(m.e, find(path), m.now);
+}
+
+static void
+core_kill(const char *path, enum how how)
+{
+	node_t n = find(path);
+
+	switch (how) {
+	case NORMAL:
+		push_exit(n, 0, false);
+		break;
+	case SHUTDOWN:
+		push_exit(n, SIGTERM, true);
+		break;
+	case SHUTDOWN_TERM:
+		push_exit(n, TERM_CODE, false);
+		break;
+	case ABNORMAL:
+		push_exit(n, 1, false);
+		break;
+	case KILL:
+		push_exit(n, SIGKILL, true);
+		break;
+	}
+}
+
+static void
+core_outlive_period(const char *path)
+{
+	m.now.ns += engine_sup_spec(m.e, find(path))->period_ns + NS_PER_MS;
+}
+
+/* ---- one case ------------------------------------------------------------
+ */
+
+static bool
+core_open(void)
+{
+	return true;
+}
+
+static bool
+core_close(void)
+{
+	return true;
+}
+
+static struct conf *
+load_root(void)
+{
+	static const char text[] =
+	    "supervisor: root\nintensity: 0\nperiod: 1h\nchildren: []\n";
+	cleanup_(buf_fini) struct buf errors = { 0 };
+	char path[] = "/tmp/conform.XXXXXX";
+	struct conf *conf = NULL;
+	int fd = mkstemp(path);
+
+	if (fd < 0 || fchmod(fd, 0600) < 0 ||
+	    write(fd, text, sizeof(text) - 1) != sizeof(text) - 1 ||
+	    conf_load(path, &conf, &errors) < 0) {
+		fprintf(stderr, "%s: %s\n", path, buf_str(&errors));
+		abort();
+	}
+	close(fd);
+	unlink(path);
+	return conf;
+}
+
+static void
+core_begin(uint32_t n_nodes)
+{
+	memset(&m, 0, sizeof(m));
+	m.cap = n_nodes;
+	m.cap_q = (size_t)n_nodes * 4;
+	m.now = (mono_t){ NS_PER_S };
+	m.mem = calloc(1, engine_size(m.cap));
+	m.proc = calloc(m.cap + 1, sizeof(*m.proc));
+	m.conf_of = calloc(m.cap + 1, sizeof(*m.conf_of));
+	m.now_q = calloc(m.cap_q, sizeof(*m.now_q));
+	assert(m.mem && m.proc && m.conf_of && m.now_q);
+	m.e = engine_init(m.mem, m.cap);
+	m.root_conf = load_root();
+	add_node(NODE_NONE, m.root_conf->root);
+	step(&(struct event){ .kind = EV_BOOT });
+	settle();
+}
+
+static void
+core_end(bool failed)
+{
+	(void)failed;
+	for (size_t i = 0; i < m.n_owned; i++)
+		conf_child_free(m.owned[i]);
+	for (size_t i = 0; i < m.n_windows; i++)
+		free(m.window[i]);
+	conf_free(m.root_conf);
+	free(m.owned);
+	free(m.window);
+	free(m.later);
+	free(m.now_q);
+	free(m.proc);
+	free(m.conf_of);
+	free(m.mem);
+}
+
+const struct rig rig_core = {
+	.name = "core",
+	.open = core_open,
+	.close = core_close,
+	.begin = core_begin,
+	.end = core_end,
+	.start_child = core_start_child,
+	.terminate_child = core_terminate_child,
+	.restart_child = core_restart_child,
+	.delete_child = core_delete_child,
+	.begin_terminate = core_begin_terminate,
+	.end_terminate = core_end_terminate,
+	.state = core_state,
+	.children = core_children,
+	.counts = core_counts,
+	.incarnation = core_incarnation,
+	.restarts_used = core_restarts_used,
+	.kill = core_kill,
+	.gate = core_gate,
+	.pull = settle,
+	.pause = settle,
+	.outlive_period = core_outlive_period,
+};

@@ -1,0 +1,720 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The real thing: one supd for all cases, supctl for the calls, its control
+ * socket to see what has happened, and `mole serve` for the children.
+ *
+ * From the environment: SUPD, SUPCTL (programs), WORKERS (a directory).
+ */
+#include "rig_supd.h"
+
+#include "conform.h"
+
+#include "base/buf.h"
+#include "base/mono.h"
+#include "ctl/client.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+extern char **environ;
+
+#define GATES_MAX 16
+#define ANSWER_NS (120 * NS_PER_S) /* longest that a call may take */
+#define EVENTS    400              /* of a pull, usually enough */
+
+static struct {
+	char dir[32], socket[64], conf[64], log[64];
+	pid_t pid; /* of supd, or 0 */
+	struct client client;
+	uint64_t seen; /* seq of the last event taken over */
+	struct {
+		char name[32];
+		int fd;
+	} gate[GATES_MAX];
+	size_t n_gates;
+	int64_t bg_id;
+	json_t *bg_answer;
+	char said[16384]; /* what a program printed last, both streams */
+} d;
+
+static mono_t
+in_ns(int64_t ns)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (mono_t){ t.tv_sec * NS_PER_S + t.tv_nsec + ns };
+}
+
+/* ---- programs ------------------------------------------------------------
+ */
+
+int
+run_program(const char *const *argv)
+{
+	posix_spawn_file_actions_t fa;
+	size_t n = 0;
+	ssize_t got;
+	int out[2], status;
+	pid_t pid;
+
+	if (pipe2(out, O_CLOEXEC) < 0)
+		abort();
+	posix_spawn_file_actions_init(&fa);
+	posix_spawn_file_actions_adddup2(&fa, out[1], 1);
+	posix_spawn_file_actions_adddup2(&fa, out[1], 2);
+	if (posix_spawn(&pid, argv[0], &fa, NULL,
+		(char *const *)(uintptr_t)argv, environ) != 0)
+		abort();
+	posix_spawn_file_actions_destroy(&fa);
+	close(out[1]);
+	while ((got = read(out[0], d.said + n, sizeof(d.said) - 1 - n)) > 0)
+		n += (size_t)got;
+	d.said[n] = '\0';
+	close(out[0]);
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+int
+supctl(const char *verb, const char *a, const char *b)
+{
+	const char *argv[] = { getenv("SUPCTL"), "-s", d.socket, "--timeout",
+		"120s", "--json", verb, a, b, NULL };
+
+	return run_program(argv);
+}
+
+const char *
+said(void)
+{
+	return d.said;
+}
+
+const char *
+rig_dir(void)
+{
+	return d.dir;
+}
+
+static json_t *
+ask(const char *method, json_t *params)
+{
+	json_t *msg = NULL, *result;
+	int64_t id;
+
+	d.client.deadline = in_ns(ANSWER_NS);
+	if (client_send(&d.client, method, params, &id) < 0)
+		conform_fail(__FILE__, __LINE__, "%s: supd is gone", method);
+	for (;;) {
+		int64_t got;
+
+		if (client_recv(&d.client, &msg) < 0)
+			conform_fail(
+			    __FILE__, __LINE__, "%s: no answer", method);
+		got = json_integer_value(json_object_get(msg, "id"));
+		if (got == id)
+			break;
+		if (got == d.bg_id && d.bg_id != 0) {
+			d.bg_answer = msg;
+			continue;
+		}
+		if (strcmp(method, "events") == 0 &&
+		    json_object_get(msg, "method") != NULL)
+			break; /* the caller takes streams apart */
+		json_decref(msg);
+	}
+	result = json_incref(msg);
+	json_decref(msg);
+	return result;
+}
+
+/* ---- what has happened ---------------------------------------------------
+ */
+
+static void
+take_event(const json_t *ev)
+{
+	uint64_t seq = (uint64_t)json_integer_value(json_object_get(ev, "seq"));
+	const char *path = json_string_value(json_object_get(ev, "path"));
+
+	if (seq <= d.seen)
+		return;
+	d.seen = seq;
+	happened(json_string_value(json_object_get(ev, "kind")),
+	    short_path(path),
+	    (uint64_t)json_integer_value(json_object_get(ev, "incarnation")),
+	    json_string_value(json_object_get(ev, "text")));
+}
+
+/* The last n events; false when there were more since the last time. */
+static bool
+pull_last(int n)
+{
+	uint64_t first = 0;
+	bool done = false;
+	json_t *list = json_array(), *msg, *ev;
+	size_t i;
+	int64_t id;
+
+	d.client.deadline = in_ns(ANSWER_NS);
+	if (client_send(&d.client, "events",
+		json_pack("{s:i, s:b}", "n", n, "follow", 0), &id) < 0)
+		conform_fail(__FILE__, __LINE__, "events: supd is gone");
+	while (!done) {
+		if (client_recv(&d.client, &msg) < 0)
+			conform_fail(__FILE__, __LINE__, "events: no answer");
+		ev = json_object_get(json_object_get(msg, "params"), "event");
+		if (ev != NULL)
+			json_array_append(list, ev);
+		else if (json_integer_value(json_object_get(msg, "id")) == id)
+			done = true;
+		else if (d.bg_id != 0)
+			d.bg_answer = json_incref(msg);
+		json_decref(msg);
+	}
+	ev = json_array_get(list, 0);
+	if (ev != NULL)
+		first =
+		    (uint64_t)json_integer_value(json_object_get(ev, "seq"));
+	done = first <= d.seen + 1 || json_array_size(list) < (size_t)n;
+	if (done)
+		json_array_foreach(list, i, ev) take_event(ev);
+	json_decref(list);
+	return done;
+}
+
+static void
+supd_pull(void)
+{
+	if (!pull_last(EVENTS) && !pull_last(EVENTS * 10) &&
+	    !pull_last(1000000))
+		conform_fail(__FILE__, __LINE__, "events have been lost");
+}
+
+static void
+supd_pause(void)
+{
+	struct timespec t = { 0, 2000000 };
+
+	nanosleep(&t, NULL);
+}
+
+/* ---- what there is to see ------------------------------------------------
+ */
+
+/* The nodes that match; to be released. */
+static json_t *
+status(const char *pattern)
+{
+	json_t *msg = ask("status", json_pack("{s:s}", "path", pattern));
+	json_t *nodes = json_incref(json_object_get(msg, "result"));
+
+	json_decref(msg);
+	return nodes;
+}
+
+static const char *
+state_word(const json_t *node)
+{
+	const char *s = json_string_value(json_object_get(node, "state"));
+
+	if (s == NULL)
+		return "none";
+	if (strcmp(s, "ready") == 0 || strcmp(s, "up") == 0)
+		return "running";
+	if (strcmp(s, "waiting") == 0)
+		return "restarting";
+	if (strcmp(s, "starting") == 0)
+		return "starting";
+	if (strcmp(s, "stopping") == 0)
+		return "stopping";
+	if (strcmp(s, "ended") == 0)
+		return "ended";
+	return "undefined"; /* stopped, failed, disabled */
+}
+
+static json_t *
+node_of(const char *path)
+{
+	char full[256];
+	json_t *nodes, *node;
+
+	full_path(path, full, sizeof(full));
+	nodes = status(full);
+	node = json_incref(json_array_get(nodes, 0));
+	json_decref(nodes);
+	return node;
+}
+
+static const char *
+supd_state(const char *path)
+{
+	json_t *node = node_of(path);
+	const char *word = state_word(node);
+
+	json_decref(node);
+	return word;
+}
+
+static json_t *
+children_of(const char *path)
+{
+	char full[256];
+
+	full_path(path, full, sizeof(full));
+	strcat(full, "/*");
+	return status(full);
+}
+
+static void
+supd_children(const char *path,
+    void (*each)(void *ctx, const char *name, const char *state), void *ctx)
+{
+	json_t *nodes = children_of(path), *node;
+	size_t i;
+
+	json_array_foreach(nodes, i, node) each(ctx,
+	    json_string_value(json_object_get(node, "name")), state_word(node));
+	json_decref(nodes);
+}
+
+static struct counts
+supd_counts(const char *path)
+{
+	json_t *nodes = children_of(path), *node;
+	struct counts k = { 0 };
+	size_t i;
+
+	json_array_foreach(nodes, i, node)
+	{
+		bool sup =
+		    strcmp(json_string_value(json_object_get(node, "type")),
+			"supervisor") == 0;
+
+		k.specs++;
+		k.active += strcmp(state_word(node), "running") == 0;
+		k.supervisors += sup;
+		k.workers += !sup;
+	}
+	json_decref(nodes);
+	return k;
+}
+
+static int64_t
+number_of(const char *path, const char *key)
+{
+	json_t *node = node_of(path);
+	int64_t v = json_integer_value(json_object_get(node, key));
+
+	json_decref(node);
+	return v;
+}
+
+static uint64_t
+supd_incarnation(const char *path)
+{
+	return (uint64_t)number_of(path, "incarnation");
+}
+
+static uint32_t
+supd_restarts_used(const char *path)
+{
+	return (uint32_t)number_of(path, "used");
+}
+
+static void
+supd_kill(const char *path, enum how how)
+{
+	pid_t pid = (pid_t)number_of(path, "pid");
+	int sig = 0;
+
+	switch (how) {
+	case NORMAL:
+		sig = SIGRTMIN;
+		break;
+	case SHUTDOWN:
+		sig = SIGTERM;
+		break;
+	case SHUTDOWN_TERM:
+		sig = SIGRTMIN + TERM_CODE;
+		break;
+	case ABNORMAL:
+		sig = SIGRTMIN + 1;
+		break;
+	case KILL:
+		sig = SIGKILL;
+		break;
+	}
+	if (pid <= 1 || kill(pid, sig) < 0)
+		conform_fail(__FILE__, __LINE__, "%s does not run", path);
+}
+
+static void
+supd_outlive_period(const char *path)
+{
+	while (supd_restarts_used(path) > 0)
+		supd_pause();
+}
+
+/* ---- the calls -----------------------------------------------------------
+ */
+
+/* What supctl said, as a term of table 1.9. */
+static const char *
+term_of(int code)
+{
+	static char text[sizeof(d.said) + 32];
+
+	d.said[strcspn(d.said, "\n")] = '\0';
+	if (code == 0)
+		return "ok";
+	if (code == 8)
+		return "invalid";
+	if (code == 4)
+		return "not_found";
+	if (strstr(d.said, "(ready)") || strstr(d.said, "(up)"))
+		return "already_started";
+	if (strstr(d.said, "of that name is there already"))
+		return "already_present";
+	if (strstr(d.said, "max_children"))
+		return "max_children";
+	if (strstr(d.said, "start that first"))
+		return "noproc";
+	if (strstr(d.said, "simple_one_for_one supervisor"))
+		return "simple_one_for_one";
+	if (strstr(d.said, "enabled: false"))
+		return "ok undefined";
+	if (strstr(d.said, "before it was ready") ||
+	    strstr(d.said, "failed to start") || strstr(d.said, "exec "))
+		return "start_failed";
+	snprintf(text, sizeof(text), "exit %d: %s", code, d.said);
+	return text;
+}
+
+static const char *
+act(const char *verb, const char *path, const char *spec)
+{
+	char full[256];
+
+	full_path(path, full, sizeof(full));
+	return term_of(supctl(verb, full, spec));
+}
+
+/* The state of the child that was added, or "none" when it is not kept. */
+static const char *
+added_state(void)
+{
+	json_t *nodes = json_loads(d.said, 0, NULL);
+	const char *word = state_word(json_array_get(nodes, 0));
+
+	json_decref(nodes);
+	return word;
+}
+
+static const char *
+supd_start_child(const char *path, const char *spec)
+{
+	char full[256], arg[64];
+	const char *term;
+	int code;
+
+	/* A pool takes its arguments as words: "[gate=x]". */
+	snprintf(arg, sizeof(arg), "%s", spec[0] == '[' ? spec + 1 : "");
+	arg[strcspn(arg, "]")] = '\0';
+	if (spec[0] == '[')
+		spec = arg[0] != '\0' ? arg : NULL;
+	full_path(path, full, sizeof(full));
+	code = supctl("add", full, spec);
+	if (code == 0 && strcmp(added_state(), "running") != 0)
+		return "ok undefined";
+	term = term_of(code);
+	return strcmp(term, "not_found") == 0 ? "noproc" : term;
+}
+
+static const char *
+supd_terminate_child(const char *path)
+{
+	return act("stop", path, NULL);
+}
+
+static const char *
+supd_restart_child(const char *path)
+{
+	return act("start", path, NULL);
+}
+
+static const char *
+supd_delete_child(const char *path)
+{
+	return act("remove", path, NULL);
+}
+
+/* When a later question is answered, supd has this one in its mailbox. */
+static void
+supd_begin_terminate(const char *path)
+{
+	char full[256];
+
+	full_path(path, full, sizeof(full));
+	d.client.deadline = in_ns(ANSWER_NS);
+	if (client_send(&d.client, "stop",
+		json_pack("{s:s, s:b, s:I}", "path", full, "wait", 1,
+		    "timeout_ns", (json_int_t)ANSWER_NS),
+		&d.bg_id) < 0)
+		conform_fail(__FILE__, __LINE__, "stop: supd is gone");
+	json_decref(status("root"));
+}
+
+static const char *
+supd_end_terminate(void)
+{
+	json_t *result = NULL;
+
+	json_decref(status("root"));
+	if (d.bg_answer == NULL)
+		return "pending";
+	result = json_object_get(d.bg_answer, "result");
+	d.bg_id = 0;
+	json_decref(d.bg_answer);
+	d.bg_answer = NULL;
+	return result != NULL ? "ok" : "error";
+}
+
+/* ---- gates ---------------------------------------------------------------
+ */
+
+static void
+supd_gate(const char *name, const char *tokens)
+{
+	char path[128];
+	size_t i;
+
+	for (i = 0; i < d.n_gates; i++)
+		if (strcmp(d.gate[i].name, name) == 0)
+			break;
+	if (i == d.n_gates) {
+		if (i == GATES_MAX)
+			abort();
+		snprintf(path, sizeof(path), "%s/gates/%s", d.dir, name);
+		if (mkfifo(path, 0600) < 0)
+			conform_fail(__FILE__, __LINE__, "%s: mkfifo", path);
+		snprintf(d.gate[i].name, sizeof(d.gate[0].name), "%s", name);
+		d.gate[i].fd = open(path, O_RDWR | O_CLOEXEC);
+		d.n_gates++;
+	}
+	if (write(d.gate[i].fd, tokens, strlen(tokens)) < 0)
+		conform_fail(__FILE__, __LINE__, "%s: write", name);
+}
+
+static void
+close_gates(void)
+{
+	char path[128];
+
+	for (size_t i = 0; i < d.n_gates; i++) {
+		close(d.gate[i].fd);
+		snprintf(
+		    path, sizeof(path), "%s/gates/%s", d.dir, d.gate[i].name);
+		unlink(path);
+	}
+	d.n_gates = 0;
+}
+
+/* ---- supd ----------------------------------------------------------------
+ */
+
+static bool
+write_conf(void)
+{
+	FILE *f = fopen(d.conf, "w");
+
+	if (f == NULL)
+		return false;
+	fputs("supervisor: root\nintensity: 0\nperiod: 1h\nchildren: []\n", f);
+	return fclose(f) == 0;
+}
+
+static bool
+start_supd(void)
+{
+	const char *argv[] = { getenv("SUPD"), "-f", "-c", d.conf, "-s",
+		d.socket, NULL };
+	posix_spawn_file_actions_t fa;
+	mono_t until = in_ns(60 * NS_PER_S);
+
+	posix_spawn_file_actions_init(&fa);
+	posix_spawn_file_actions_addopen(
+	    &fa, 1, d.log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	posix_spawn_file_actions_adddup2(&fa, 1, 2);
+	posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
+	if (posix_spawn(&d.pid, argv[0], &fa, NULL,
+		(char *const *)(uintptr_t)argv, environ) != 0)
+		return false;
+	posix_spawn_file_actions_destroy(&fa);
+	while (client_open(&d.client, d.socket, until) < 0) {
+		if (in_ns(0).ns > until.ns ||
+		    waitpid(d.pid, NULL, WNOHANG) == d.pid)
+			return false;
+		supd_pause();
+	}
+	d.seen = 0;
+	return true;
+}
+
+static int
+stop_supd(void)
+{
+	mono_t until = in_ns(60 * NS_PER_S);
+	int rc = -1;
+
+	client_close(&d.client);
+	d.client = CLIENT_NULL;
+	if (d.pid == 0)
+		return 0;
+	kill(d.pid, SIGTERM);
+	while (waitpid(d.pid, &rc, WNOHANG) == 0) {
+		if (in_ns(0).ns > until.ns)
+			kill(d.pid, SIGKILL);
+		supd_pause();
+	}
+	d.pid = 0;
+	return rc;
+}
+
+static bool
+supd_open(void)
+{
+	char text[512];
+	const char *workers = getenv("WORKERS");
+
+	if (workers == NULL || getenv("SUPD") == NULL ||
+	    getenv("SUPCTL") == NULL) {
+		fprintf(stderr, "conform: SUPD, SUPCTL and WORKERS must say "
+				"where they are\n");
+		return false;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	snprintf(d.dir, sizeof(d.dir), "/tmp/c.XXXXXX");
+	if (mkdtemp(d.dir) == NULL)
+		return false;
+	snprintf(d.socket, sizeof(d.socket), "%s/r/control.sock", d.dir);
+	snprintf(d.conf, sizeof(d.conf), "%s/supd.yaml", d.dir);
+	snprintf(d.log, sizeof(d.log), "%s/supd.log", d.dir);
+	snprintf(text, sizeof(text), "%s/gates", d.dir);
+	mkdir(text, 0700);
+	setenv("MOLE_GATES", text, 1);
+	setenv("XDG_RUNTIME_DIR", d.dir, 1);
+	setenv("XDG_STATE_HOME", d.dir, 1);
+	setenv("CONFORM_DIR", d.dir, 1);
+	unsetenv("NOTIFY_SOCKET");
+	snprintf(text, sizeof(text), "%s:%s", workers, getenv("PATH"));
+	setenv("PATH", text, 1);
+	d.client = CLIENT_NULL;
+	return write_conf();
+}
+
+/* Processes that were started by this supd and are still there. */
+static int
+left_processes(void)
+{
+	char mark[64], path[64], env[8192];
+	struct dirent *e;
+	DIR *dir = opendir("/proc");
+	int n = 0;
+
+	snprintf(mark, sizeof(mark), "CONFORM_DIR=%s", d.dir);
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		ssize_t got;
+		int fd;
+
+		if (atoi(e->d_name) <= 0 || atoi(e->d_name) == getpid())
+			continue;
+		snprintf(
+		    path, sizeof(path), "/proc/%d/environ", atoi(e->d_name));
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		got = read(fd, env, sizeof(env));
+		close(fd);
+		if (got > 0 && memmem(env, (size_t)got, mark, strlen(mark)))
+			n++;
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return n;
+}
+
+static bool
+supd_close(void)
+{
+	char command[64];
+	int rc = stop_supd(), left = left_processes();
+
+	close_gates();
+	snprintf(command, sizeof(command), "rm -rf %s", d.dir);
+	if (rc != 0)
+		printf("# supd ended with status %d\n", rc);
+	if (left != 0)
+		printf("# %d processes are left\n", left);
+	if (system(command) != 0)
+		return false;
+	return rc == 0 && left == 0;
+}
+
+static void
+supd_begin(uint32_t n_nodes)
+{
+	(void)n_nodes;
+	if (d.pid == 0 && !start_supd()) {
+		printf("Bail out! supd does not start\n");
+		exit(1);
+	}
+}
+
+static void
+supd_end(bool failed)
+{
+	/* Whoever waits at a gate goes on. */
+	for (size_t i = 0; i < d.n_gates; i++)
+		(void)!write(d.gate[i].fd, "oooooooooooooooo", 16);
+	if (failed || supctl("remove", "root/*", NULL) > 0)
+		stop_supd();
+	if (d.bg_answer != NULL)
+		json_decref(d.bg_answer);
+	d.bg_answer = NULL;
+	d.bg_id = 0;
+	close_gates();
+}
+
+const struct rig rig_supd = {
+	.name = "supd",
+	.open = supd_open,
+	.close = supd_close,
+	.begin = supd_begin,
+	.end = supd_end,
+	.start_child = supd_start_child,
+	.terminate_child = supd_terminate_child,
+	.restart_child = supd_restart_child,
+	.delete_child = supd_delete_child,
+	.begin_terminate = supd_begin_terminate,
+	.end_terminate = supd_end_terminate,
+	.state = supd_state,
+	.children = supd_children,
+	.counts = supd_counts,
+	.incarnation = supd_incarnation,
+	.restarts_used = supd_restarts_used,
+	.kill = supd_kill,
+	.gate = supd_gate,
+	.pull = supd_pull,
+	.pause = supd_pause,
+	.outlive_period = supd_outlive_period,
+};

@@ -8,27 +8,6 @@
 
 #include <assert.h>
 
-static bool
-same_name(const struct node *a, const struct node *b)
-{
-	const char *x = a->name, *y = b->name;
-
-	if (a->hash != b->hash)
-		return false;
-	while (*x != '\0' && *x == *y)
-		x++, y++;
-	return *x == *y;
-}
-
-static struct node *
-find_like(const struct engine *e, const struct node *s, const struct node *c)
-{
-	for (node_t n = s->s.first; n != NODE_NONE; n = node_of(e, n)->next)
-		if (same_name(node_of(e, n), c))
-			return node_of(e, n);
-	return NULL;
-}
-
 static uint32_t
 active_children(const struct engine *e, const struct node *s)
 {
@@ -57,9 +36,12 @@ refuse(struct engine *e, const struct msg *m, enum result r)
 }
 
 void
-call_refuse(struct engine *e, const struct msg *m)
+call_refuse(struct engine *e, struct node *s, const struct msg *m)
 {
-	refuse(e, m, RESULT_NOPROC);
+	if (m->op == EV_RELOAD)
+		reload_run(e, s, m); /* it goes down with what it will be */
+	else
+		refuse(e, m, RESULT_NOPROC);
 }
 
 void
@@ -97,7 +79,7 @@ static void
 run_start(struct engine *e, struct node *s, struct node *c, uint64_t tag)
 {
 	const struct sup_spec *spec = s->s.spec;
-	struct node *like = find_like(e, s, c);
+	struct node *like = tree_find_like(e, s, c);
 
 	if (like != NULL) {
 		bool idle = like->state == CHILD_STOPPED ||
@@ -182,7 +164,7 @@ find_again(
 {
 	bool pool = s->s.spec->strategy == SIMPLE_ONE_FOR_ONE;
 	enum result r = RESULT_NOT_FOUND;
-	struct node *like = pool ? NULL : find_like(e, s, c);
+	struct node *like = pool ? NULL : tree_find_like(e, s, c);
 
 	if (pool)
 		r = m->op == EV_TERMINATE_CHILD ? RESULT_OK : RESULT_SIMPLE;
@@ -227,6 +209,10 @@ call_run(struct engine *e, struct node *s, const struct msg *m)
 {
 	struct node *c = node_of(e, m->node);
 
+	if (m->op == EV_RELOAD) {
+		reload_run(e, s, m);
+		return;
+	}
 	if (m->op == EV_START_CHILD) {
 		run_start(e, s, c, m->tag);
 		return;

@@ -90,7 +90,9 @@ check_children(const struct engine *e, const struct node *s)
 		n++;
 		/* No child runs under a supervisor that is down. */
 		if (s->s.mode == MODE_DOWN)
-			assert(c->state == CHILD_STOPPED);
+			assert(c->state == CHILD_STOPPED && !c->removed);
+		assert(!c->removed || !c->dynamic);
+		assert(!c->planned);
 		/* An idle supervisor has seen to everybody (D1). */
 		if (s->s.mode == MODE_IDLE) {
 			assert(c->state != CHILD_STARTING);
@@ -100,6 +102,59 @@ check_children(const struct engine *e, const struct node *s)
 	}
 	assert(s->s.last == prev);
 	assert(s->s.n_children == n);
+	prev = NODE_NONE;
+	for (node_t i = s->s.static_first; i != NODE_NONE;
+	     i = node_of(e, i)->static_next) {
+		const struct node *c = node_of(e, i);
+
+		assert(c->used && c->parent == node_id(e, s));
+		assert(!c->dynamic && !c->removed);
+		prev = i;
+	}
+	assert(s->s.static_last == prev);
+}
+
+/*
+ * An apply stops in reverse and starts in order: what it stops is down behind
+ * the cursor, and is not up again before the cursor has come to it.
+ */
+static void
+check_apply_order(const struct engine *e, const struct node *s)
+{
+	bool stop = s->s.mode == MODE_APPLY_STOP, behind = false;
+
+	for (node_t n = s->s.first; n != NODE_NONE; n = node_of(e, n)->next) {
+		const struct node *c = node_of(e, n);
+
+		if (!stop && s->s.mode != MODE_APPLY_START)
+			assert(!c->batch);
+		else if (behind && c->batch)
+			assert(c->state == CHILD_STOPPED);
+		behind |= n == s->s.cursor;
+	}
+}
+
+/* Every apply is waited for by as many supervisors as it says. */
+static void
+check_applies(const struct engine *e)
+{
+	uint32_t left[APPLIES_MAX] = { 0 };
+
+	for (node_t n = 1; n <= e->high; n++) {
+		const struct node *s = node_of(e, n);
+
+		if (!s->used || !s->is_sup)
+			continue;
+		if (s->s.mode == MODE_APPLY_STOP ||
+		    s->s.mode == MODE_APPLY_START)
+			left[s->s.apply]++;
+		for (uint32_t i = s->s.mail_head; i != 0; i = e->msgs[i].next)
+			if (e->msgs[i].kind == MSG_APPLY)
+				left[e->msgs[i].tag]++;
+	}
+	for (uint32_t i = 0; i < APPLIES_MAX; i++)
+		assert(left[i] ==
+		       (e->apply[i].top != NODE_NONE ? e->apply[i].left : 0));
 }
 
 /* Start order forward: behind the cursor nobody has been started yet. */
@@ -160,6 +215,7 @@ check_sup(const struct engine *e, const struct node *s)
 	check_children(e, s);
 	check_boot_order(e, s);
 	check_stop_order(e, s);
+	check_apply_order(e, s);
 }
 
 void
@@ -167,6 +223,7 @@ engine_check(const struct engine *e)
 {
 	assert(e->run_head == NODE_NONE);
 	assert(e->n_calls <= ENGINE_CALLS_MAX);
+	check_applies(e);
 	for (node_t n = 1; n <= e->high; n++) {
 		const struct node *c = node_of(e, n);
 

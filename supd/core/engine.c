@@ -71,8 +71,6 @@ dispatch(struct engine *e, const struct event *ev)
 {
 	switch (ev->kind) {
 	case EV_TICK:
-	case EV_RELOAD:
-	case EV_APPLY:
 	case EV_KIND_N:
 		return;
 	case EV_BOOT:
@@ -96,6 +94,12 @@ dispatch(struct engine *e, const struct event *ev)
 	case EV_TERMINATE_CHILD:
 	case EV_DELETE_CHILD:
 		call_event(e, ev);
+		return;
+	case EV_RELOAD:
+		reload_event(e, ev);
+		return;
+	case EV_APPLY:
+		apply_event(e, ev);
 		return;
 	case EV_CLEAR:
 		clear_window(e, ev->node);

@@ -205,7 +205,9 @@ void engine_set_spawn_interval(struct engine *e, int64_t interval_ns);
  * that are missing from it are kept behind, then dynamic ones; what runs goes
  * on; nothing is started or stopped.  A supervisor that is down takes it at
  * once.  It answers with EFF_REPLY: RESULT_OK, or RESULT_NOT_FOUND when the
- * supervisor is gone, and then the new nodes are freed, with EFF_FREED.
+ * supervisor is gone, and then the new nodes are freed, with EFF_FREED.  When
+ * a name has been taken by the time of a new node's turn, the child that is
+ * there gets the place, and the new node is freed.
  *
  * EV_APPLY does the rest of a reload, in its turn, for the supervisor and then
  * for those below it: children missing from the last plan are stopped, last
@@ -216,13 +218,16 @@ void engine_set_spawn_interval(struct engine *e, int64_t interval_ns);
  * start that fails leaves that child and those after it in the batch down, and
  * owed: the next EV_APPLY starts them.  It answers RESULT_OK or
  * RESULT_START_FAILED with the node and the reason of the first that failed,
- * when everything below has settled.
+ * when everything below has settled; RESULT_NOPROC when the supervisor goes
+ * down before, RESULT_BUSY when too many are under way.
  */
 struct plan_child {
 	node_t node;
 	const struct worker_spec *worker; /* the new spec; NULL: as it was, or
 	                                     a supervisor (by its own plan) */
 	bool changed; /* what runs would have to run otherwise */
+	bool adopt;   /* a dynamic child that the file has now, too: it gets
+	                 its place in the order and is configured from now on */
 };
 
 struct plan {
@@ -240,7 +245,10 @@ struct plan {
  */
 void engine_set_plan(struct engine *e, node_t sup, const struct plan *plan);
 
-/* A child that EV_APPLY would restart, start or stop. */
+/*
+ * A child that EV_APPLY of the root would restart, start or stop, if need be
+ * because the strategy or its supervisor does it to all.
+ */
 bool engine_is_stale(const struct engine *e, node_t n);
 
 /* Take one event to its end: all effects that follow from it. */

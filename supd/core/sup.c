@@ -20,6 +20,8 @@ child_start(struct engine *e, struct node *c)
 	c->wanted = true;
 	if (node_of(e, c->parent)->s.mode != MODE_RESTART_START)
 		retry_forget(c);
+	c->changed = false;
+	c->owed = false;
 	if (c->is_sup)
 		sup_start(e, c);
 	else
@@ -309,11 +311,14 @@ sup_down(struct engine *e, struct node *s)
 	struct msg m;
 	bool root = s->parent == NODE_NONE;
 
-	while (mail_take(e, s, &m))
+	while (mail_take(e, s, &m)) {
 		if (m.kind == MSG_CALL) {
-			call_refuse(e, &m);
+			call_refuse(e, s, &m);
 			mail_call_done(e, &m);
 		}
+		if (m.kind == MSG_APPLY)
+			apply_refuse(e, s, &m);
+	}
 	deadline_clear(e, s);
 	s->last_end = e->now;
 	if (s->s.mode == MODE_ROLLBACK)
@@ -384,6 +389,14 @@ range_started(struct engine *e, struct node *s)
 	s->s.cause = 0;
 }
 
+/* S-9: an ignored temporary or dynamic-pool child is not kept. */
+void
+child_ignored(struct engine *e, struct node *s, struct node *c)
+{
+	if (is_temporary(c) || s->s.spec->strategy == SIMPLE_ONE_FOR_ONE)
+		tree_remove(e, c);
+}
+
 static bool
 start_advance(struct engine *e, struct node *s)
 {
@@ -409,10 +422,8 @@ start_advance(struct engine *e, struct node *s)
 	}
 	s->s.cursor = id == s->s.range_end ? NODE_NONE : c->next;
 	s->s.issued = false;
-	/* S-9: an ignored temporary or dynamic-pool child is not kept. */
-	if (c->outcome == OUTCOME_IGNORED &&
-	    (is_temporary(c) || s->s.spec->strategy == SIMPLE_ONE_FOR_ONE))
-		tree_remove(e, c);
+	if (c->outcome == OUTCOME_IGNORED)
+		child_ignored(e, s, c);
 	return true;
 }
 
@@ -433,6 +444,8 @@ range_stopped(struct engine *e, struct node *s)
 	case MODE_RESTART_START:
 	case MODE_CALL_START:
 	case MODE_CALL_STOP:
+	case MODE_APPLY_STOP:
+	case MODE_APPLY_START:
 	case MODE_N:
 		return;
 	}
@@ -456,6 +469,8 @@ stop_why(const struct node *s)
 	case MODE_RESTART_START:
 	case MODE_CALL_START:
 	case MODE_CALL_STOP:
+	case MODE_APPLY_STOP:
+	case MODE_APPLY_START:
 	case MODE_N:
 		break;
 	}
@@ -558,6 +573,9 @@ handle(struct engine *e, struct node *s, const struct msg *m)
 		call_run(e, s, m);
 		mail_call_done(e, m);
 		return;
+	case MSG_APPLY:
+		apply_run(e, s, m);
+		return;
 	case MSG_KIND_N:
 		return;
 	}
@@ -586,6 +604,9 @@ sup_advance(struct engine *e, struct node *s)
 	case MODE_CALL_START:
 	case MODE_CALL_STOP:
 		return call_advance(e, s);
+	case MODE_APPLY_STOP:
+	case MODE_APPLY_START:
+		return apply_advance(e, s);
 	case MODE_N:
 		break;
 	}

@@ -10,9 +10,9 @@
 
 /*
  * Messages a node can have waiting at once: two exits (one swallowed, one
- * live), two retries likewise, one stop.  See struct msg.
+ * live), two retries likewise, one stop, applies.  See struct msg.
  */
-#define MSGS_PER_NODE 5
+#define MSGS_PER_NODE (5 + APPLIES_MAX)
 
 static size_t
 round_up(size_t n)
@@ -187,6 +187,29 @@ release_slot(struct engine *e, struct node *c)
 }
 
 void
+tree_pin(struct engine *e, node_t n)
+{
+	node_of(e, n)->calls++;
+}
+
+void
+tree_unpin(struct engine *e, node_t n)
+{
+	struct node *c = node_of(e, n);
+
+	assert(c->calls > 0);
+	if (--c->calls == 0 && !c->used)
+		release_slot(e, c);
+}
+
+/* Not in the list that a boot starts from. */
+static bool
+is_mortal(const struct node *c)
+{
+	return c->dynamic || c->removed;
+}
+
+void
 tree_free(struct engine *e, struct node *c)
 {
 	node_t id = node_id(e, c);
@@ -199,7 +222,7 @@ tree_free(struct engine *e, struct node *c)
 			struct node *k = node_of(e, n);
 
 			n = k->next;
-			if (k->dynamic)
+			if (is_mortal(k))
 				tree_free(e, k);
 		}
 		for (n = c->s.static_first; n != NODE_NONE;) {
@@ -208,6 +231,9 @@ tree_free(struct engine *e, struct node *c)
 			n = k->static_next;
 			tree_free(e, k);
 		}
+		if (c->s.plan != NULL)
+			reload_drop(e, c->s.plan);
+		c->s.plan = NULL;
 	}
 	deadline_clear(e, c);
 	c->used = false;
@@ -236,7 +262,7 @@ tree_reset_children(struct engine *e, struct node *s)
 
 		n = c->next;
 		tree_detach(e, c);
-		if (c->dynamic)
+		if (is_mortal(c))
 			tree_free(e, c);
 	}
 	for (n = s->s.static_first; n != NODE_NONE;) {
@@ -252,8 +278,24 @@ tree_remove(struct engine *e, struct node *c)
 {
 	assert(c->state == CHILD_STOPPED);
 	tree_detach(e, c);
-	if (c->dynamic)
+	if (is_mortal(c))
 		tree_free(e, c);
+}
+
+bool
+tree_same_name(const struct node *a, const struct node *b)
+{
+	return a->hash == b->hash && strcmp(a->name, b->name) == 0;
+}
+
+struct node *
+tree_find_like(
+    const struct engine *e, const struct node *s, const struct node *c)
+{
+	for (node_t n = s->s.first; n != NODE_NONE; n = node_of(e, n)->next)
+		if (tree_same_name(node_of(e, n), c))
+			return node_of(e, n);
+	return NULL;
 }
 
 void
@@ -276,7 +318,7 @@ mail_post(struct engine *e, struct node *s, const struct msg *m)
 	s->s.mail_tail = i;
 	if (m->kind == MSG_CALL) {
 		e->n_calls++;
-		node_of(e, m->node)->calls++;
+		tree_pin(e, m->node);
 	}
 	run_queue(e, s);
 }
@@ -302,11 +344,7 @@ mail_take(struct engine *e, struct node *s, struct msg *ret)
 void
 mail_call_done(struct engine *e, const struct msg *m)
 {
-	struct node *c = node_of(e, m->node);
-
-	assert(c->calls > 0);
-	if (--c->calls == 0 && !c->used)
-		release_slot(e, c);
+	tree_unpin(e, m->node);
 }
 
 void

@@ -35,6 +35,8 @@ enum mode {
 	MODE_CALL_START,    /* start_child, restart_child */
 	MODE_CALL_STOP,     /* terminate_child */
 	MODE_SHUTDOWN,      /* stopping all, then down (T-4, T-5) */
+	MODE_APPLY_STOP,    /* stopping what a reload has changed, in reverse */
+	MODE_APPLY_START,   /* starting what is owed, in order */
 	MODE_N
 };
 
@@ -51,7 +53,8 @@ enum msg_kind {
 	MSG_EXIT,  /* a child has ended */
 	MSG_RETRY, /* try the failed restart again */
 	MSG_STOP,  /* the parent's shutdown order */
-	MSG_CALL,  /* start, restart, terminate, delete_child */
+	MSG_CALL,  /* start, restart, terminate, delete_child, reload */
+	MSG_APPLY, /* one supervisor's part of an apply; tag: which */
 	MSG_KIND_N
 };
 
@@ -64,13 +67,26 @@ enum msg_kind {
 struct msg {
 	uint32_t next;
 	enum msg_kind kind;
-	enum event_kind op; /* MSG_CALL */
+	enum event_kind op;      /* MSG_CALL */
+	const struct plan *plan; /* MSG_CALL of EV_RELOAD */
 	node_t node;  /* the child; MSG_CALL of start_child: the new one */
 	bool by_name; /* MSG_CALL: node is detached and only bears a name */
 	uint32_t gen; /* of node */
 	uint64_t inc; /* of node; MSG_CALL: of a pool's child that is meant */
-	uint64_t tag; /* MSG_CALL */
+	uint64_t tag; /* MSG_CALL; MSG_APPLY: its place in apply[] */
 };
+
+/* An EV_APPLY that is under way, in all supervisors that it has reached. */
+struct apply {
+	node_t top;    /* the supervisor that it was ordered of; 0: unused */
+	uint32_t left; /* supervisors that are not through with it */
+	uint64_t tag;
+	enum result result;
+	node_t node; /* with `reason`: the first start that failed */
+	struct reason reason;
+};
+
+#define APPLIES_MAX 4 /* at the same time: one more is answered busy */
 
 struct sup {
 	const struct sup_spec *spec;
@@ -94,6 +110,9 @@ struct sup {
 	uint64_t tag;   /* CALL_*: whom to answer */
 	bool fresh;     /* CALL_START: start_child, not restart_child */
 	uint64_t cause; /* seq of the failure it follows from, or 0 */
+	uint32_t apply; /* APPLY_*: which one */
+	const struct plan *plan; /* for the next EV_RELOAD */
+	bool stale; /* some child is `changed`: not to look in vain */
 };
 
 struct worker {
@@ -113,11 +132,17 @@ struct node {
 	bool dynamic;  /* added by start_child */
 	bool attached; /* in its parent's list of children */
 	bool wanted;
+	bool removed; /* configured, but missing from the last plan */
+	bool changed; /* runs as a reload would no longer start it */
+	bool owed;    /* an apply is to start it: it is new, or was stopped by
+	                 one that did not come to start it again */
+	bool planned; /* while a reload works: it has its place in the plan */
+	bool batch;   /* while an apply works: it stops or has started it */
 	enum child_state state;
 	enum outcome outcome;
 	uint32_t gen;   /* counts uses of this arena slot */
-	uint32_t calls; /* that wait in a mailbox and name it: the slot stays,
-	                   with the name, even if the node is freed */
+	uint32_t calls; /* that wait in a mailbox and name it, and plans: the
+	                   slot stays, with the name, even if it is freed */
 	uint32_t hash;
 	node_t parent, next, prev, static_next;
 	uint64_t inc; /* goes on over uses of the slot: never repeats */
@@ -150,6 +175,7 @@ struct engine {
 	mono_t next_spawn;
 	bool shutting_down;
 	bool done;
+	struct apply apply[APPLIES_MAX];
 	struct node *nodes; /* [cap + 1] */
 	struct msg *msgs;   /* [msg_cap + 1] */
 	node_t *heap;       /* [cap + 1] */
@@ -176,8 +202,15 @@ void tree_detach(struct engine *e, struct node *c);
 void tree_free(struct engine *e, struct node *c);
 /* The list of children as configured: dynamic ones are gone (E-5). */
 void tree_reset_children(struct engine *e, struct node *s);
-/* A stopped child leaves the tree: freed if dynamic, else kept for boot. */
+/* A stopped child leaves the tree: kept for boot if the file has it. */
 void tree_remove(struct engine *e, struct node *c);
+/* Keep the slot of a node, freed or not; let go of it. */
+void tree_pin(struct engine *e, node_t n);
+void tree_unpin(struct engine *e, node_t n);
+/* The child of `s` that is called like `c`, or NULL. */
+struct node *tree_find_like(
+    const struct engine *e, const struct node *s, const struct node *c);
+bool tree_same_name(const struct node *a, const struct node *b);
 
 void mail_post(struct engine *e, struct node *s, const struct msg *m);
 bool mail_take(struct engine *e, struct node *s, struct msg *ret);
@@ -214,6 +247,9 @@ void worker_stop(struct engine *e, struct node *c);
 void worker_abort(struct engine *e, struct node *c, const struct reason *why);
 /* shutdown_deadline: go to SIGKILL now, if it is being stopped. */
 void worker_kill_now(struct engine *e, struct node *c);
+/* A reload: from now on this is its spec, whatever it is doing. */
+void worker_respec(
+    struct engine *e, struct node *c, const struct worker_spec *spec);
 void worker_event(struct engine *e, struct node *c, const struct event *ev);
 void worker_due(struct engine *e, struct node *c);
 
@@ -246,6 +282,8 @@ void child_start(struct engine *e, struct node *c);
 void child_stop(struct engine *e, struct node *c, enum reason_why why);
 /* A child has settled (ready, stopped, ended): its supervisor goes on. */
 void child_settled(struct engine *e, struct node *c);
+/* It was started, but the file has it disabled. */
+void child_ignored(struct engine *e, struct node *s, struct node *c);
 /* A running child has ended by itself: into its supervisor's mailbox. */
 void child_ended(struct engine *e, struct node *c);
 
@@ -258,6 +296,24 @@ void call_run(struct engine *e, struct node *s, const struct msg *m);
 /* MODE_CALL_*: true if something moved on. */
 bool call_advance(struct engine *e, struct node *s);
 /* The supervisor is going down with this call still in its mailbox. */
-void call_refuse(struct engine *e, const struct msg *m);
+void call_refuse(struct engine *e, struct node *s, const struct msg *m);
+
+/* ---- reload.c: a new configuration ------------------------------------- */
+
+void reload_event(struct engine *e, const struct event *ev);
+/* From the mailbox, or at once if `s` is down: take the plan and answer. */
+void reload_run(struct engine *e, struct node *s, const struct msg *m);
+/* Give up a plan: its new nodes are freed. */
+void reload_drop(struct engine *e, const struct plan *p);
+
+/* ---- apply.c: what a reload has changed is made so --------------------- */
+
+void apply_event(struct engine *e, const struct event *ev);
+/* From the mailbox. */
+void apply_run(struct engine *e, struct node *s, const struct msg *m);
+/* MODE_APPLY_*: true if something moved on. */
+bool apply_advance(struct engine *e, struct node *s);
+/* The supervisor has gone down with this in its mailbox. */
+void apply_refuse(struct engine *e, struct node *s, const struct msg *m);
 
 #endif /* CORE_TREE_H */

@@ -28,6 +28,13 @@ struct window {
 /* Start an empty window over `at`, room for max instants that outlives it. */
 void window_init(struct window *w, uint32_t max, int64_t period_ns, mono_t *at);
 
+/*
+ * Reload: judge by new values from now on, in `at`, room for `max` instants
+ * (it may be the room it has).  As in OTP's code_change, the restarts that the
+ * window remembers still count; of more than `max` the latest are kept.
+ */
+void window_move(struct window *w, uint32_t max, int64_t period_ns, mono_t *at);
+
 /* Forget all restarts: a fresh supervisor has a fresh history (I-2). */
 void window_clear(struct window *w);
 

@@ -301,6 +301,13 @@ worker_event(struct engine *e, struct node *c, const struct event *ev)
 	}
 }
 
+void
+worker_respec(struct engine *e, struct node *c, const struct worker_spec *spec)
+{
+	c->w.spec = spec;
+	(void)e;
+}
+
 static bool
 must_kill_now(const struct engine *e, const struct node *c)
 {

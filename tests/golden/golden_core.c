@@ -19,7 +19,14 @@
  *   terminate|restart|delete SUP NAME    whoever it is when its turn comes
  *   retry NAME | clear NAME
  *   start SUP WORKER-LINE
+ *   apply SUP | stale SUP         stale: what an apply would touch
+ *   reload                        a new tree, until `end`: nodes that have the
+ *     TREE                        same path are kept; `v=N` of a worker is the
+ *   end                           program it runs; `keep`: leave a dynamic
+ *                                 child that is named where it is
  *   @MS COMMAND                   at that time of the next `run`
+ *
+ * Words of their own: timed, reports, whys (of stops), frees.
  *
  * t: transient, x: temporary, !: significant.  Virtual time: every command but
  * @ runs the machine until nothing is left to happen.
@@ -48,12 +55,22 @@ struct proc {
 	int64_t life_ms; /* 0: until told */
 	int fail;        /* this many starts will fail; < 0: all */
 	int nofork;      /* this many forks will find no resources */
+	long version;    /* what its configuration says to run */
+	long runs;       /* what it has been started as */
+	bool keep;
 };
 
 /* What a supervisor borrows. */
 struct home {
 	struct sup_spec s;
 	mono_t window[WINDOW];
+};
+
+/* A plan of a reload, kept until it is answered: for good. */
+struct layout {
+	struct plan plan;
+	struct plan_child child[CAP];
+	node_t sup;
 };
 
 struct due {
@@ -77,7 +94,14 @@ static struct machine {
 	int64_t now_ms;
 	bool timed;
 	bool reports;
+	bool whys;
+	bool frees;
 	bool asked;
+	struct layout layout[64];
+	size_t n_layouts;
+	struct buf block[16]; /* the trees of `reload` */
+	size_t n_blocks;
+	uint64_t applies; /* bit: this tag is of an apply */
 	uint64_t tag;
 	struct buf line; /* the trace of the present command */
 	const char *file;
@@ -166,6 +190,7 @@ spawn(node_t n, uint64_t inc)
 	}
 	tell("start %s", engine_name(m.e, n));
 	p->alive = true;
+	p->runs = p->version;
 	push_event(0, EV_EXECED, n);
 	if (p->w.ready == READY_EVENT)
 		push_event(p->start_ms, EV_READY, n);
@@ -188,6 +213,14 @@ on_signal(const struct effect *eff)
 		push_exit(p->stop_ms, eff->node, eff->sig, true);
 }
 
+static const char *
+why_word(int why)
+{
+	return why == WHY_RELOAD  ? "reload"
+	       : why == WHY_GROUP ? "group"
+	                          : "asked";
+}
+
 static void
 on_state(const struct effect *eff)
 {
@@ -200,6 +233,9 @@ on_state(const struct effect *eff)
 			tell("SUP! %s", name);
 	} else if (eff->to == CHILD_STOPPING) {
 		tell("stop %s", name);
+	} else if (m.whys && eff->to == CHILD_STOPPED &&
+		   eff->reason.kind == REASON_SHUTDOWN) {
+		tell("%s: %s", name, why_word(eff->reason.why));
 	}
 }
 
@@ -220,7 +256,13 @@ on_effect(void *ctx, const struct effect *eff)
 		on_state(eff);
 		break;
 	case EFF_REPLY:
-		tell("-> %s", result_name(eff->result));
+		if (eff->result == RESULT_START_FAILED &&
+		    (m.applies >> eff->tag & 1) != 0)
+			tell("-> start_failed by %s (%s)",
+			    engine_name(m.e, eff->node),
+			    reason_text(&eff->reason, text, sizeof(text)));
+		else
+			tell("-> %s", result_name(eff->result));
 		break;
 	case EFF_REPORT:
 		if (eff->report == REPORT_SHUTDOWN_ERROR)
@@ -245,6 +287,9 @@ on_effect(void *ctx, const struct effect *eff)
 			tell("SUP!");
 		break;
 	case EFF_FREED:
+		if (m.frees)
+			tell("freed %s", engine_name(m.e, eff->node));
+		break;
 	case EFF_PROBE:
 	case EFF_KIND_N:
 		break;
@@ -381,15 +426,13 @@ parse_common(const char *w, enum restart_type *restart, bool *significant)
 	return true;
 }
 
-static node_t
-add_sup(node_t parent)
+static struct home *
+parse_sup(void)
 {
-	const char *name = strtok(NULL, " ");
 	struct sup_spec s = { .restart = PERMANENT,
 		.shutdown_deadline_ns = -1 };
 	struct home *p;
 	const char *w;
-	node_t n;
 	unsigned i, per;
 
 	s.strategy = parse_strategy(strtok(NULL, " "));
@@ -418,6 +461,15 @@ add_sup(node_t parent)
 		die("too many supervisors");
 	p = &m.sup_pool[m.n_sups++];
 	p->s = s;
+	return p;
+}
+
+static node_t
+add_sup(node_t parent, const char *name)
+{
+	struct home *p = parse_sup();
+	node_t n;
+
 	n = engine_add_sup(m.e, parent, name, &p->s, p->window);
 	if (n == NODE_NONE)
 		die("the arena is full");
@@ -461,12 +513,17 @@ parse_worker(struct proc *p, char *w)
 		s->max_attempts = (uint32_t)v;
 	else if (sscanf(w, "reset=%ld", &v) == 1)
 		s->reset_after_ns = v * NS_PER_MS;
+	else if (sscanf(w, "v=%ld", &v) == 1)
+		p->version = v;
+	else if (strcmp(w, "keep") == 0)
+		p->keep = true;
 	else
 		die("bad worker word");
 }
 
-static node_t
-add_worker(node_t parent, const char *name)
+/* The rest of a worker's line, as a spec that stays where it is. */
+static const struct worker_spec *
+parse_proc(struct proc *ret)
 {
 	struct proc p = {
 		.w = {
@@ -482,7 +539,6 @@ add_worker(node_t parent, const char *name)
 	};
 	struct worker_spec *spare;
 	char *w;
-	node_t n;
 
 	while ((w = strtok(NULL, " ")) != NULL)
 		parse_worker(&p, w);
@@ -493,7 +549,17 @@ add_worker(node_t parent, const char *name)
 	if (m.n_pool == ARRAY_LEN(m.proc_pool))
 		die("too many workers");
 	*spare = p.w;
-	n = engine_add_worker(m.e, parent, name, spare);
+	*ret = p;
+	return spare;
+}
+
+static node_t
+add_worker(node_t parent, const char *name)
+{
+	struct proc p;
+	const struct worker_spec *spec = parse_proc(&p);
+	node_t n = engine_add_worker(m.e, parent, name, spec);
+
 	if (n == NODE_NONE)
 		die("the arena is full");
 	m.proc[n] = p;
@@ -542,6 +608,111 @@ call_child(enum event_kind kind)
 	const char *name = strtok(NULL, " ");
 
 	call(kind, n, name != NULL ? add_worker(NODE_NONE, name) : NODE_NONE);
+}
+
+/* ---- reload -------------------------------------------------------------- */
+
+static struct plan_child *
+lay_out(struct layout *l, node_t n)
+{
+	struct plan_child *k = &l->child[l->plan.n++];
+
+	k->node = n;
+	return k;
+}
+
+static void
+lay_out_worker(struct layout *l, node_t n)
+{
+	struct proc p, *was = &m.proc[n];
+	struct plan_child *k = lay_out(l, n);
+
+	k->worker = parse_proc(&p);
+	k->changed = was->inc != 0 && p.version != was->runs;
+	k->adopt = !p.keep && l->plan.spec->strategy != SIMPLE_ONE_FOR_ONE;
+	p.alive = was->alive;
+	p.inc = was->inc;
+	p.runs = was->runs;
+	*was = p;
+}
+
+static struct layout *
+lay_out_sup(node_t n)
+{
+	struct layout *l = &m.layout[m.n_layouts++];
+	const struct home *p = parse_sup();
+
+	if (m.n_layouts == ARRAY_LEN(m.layout))
+		die("too many plans");
+	*l = (struct layout){ .sup = n };
+	l->plan.spec = &p->s;
+	l->plan.window = (mono_t *)(uintptr_t)p->window;
+	l->plan.child = l->child;
+	return l;
+}
+
+/* Where the lines of a new tree belong: one for each indentation. */
+struct level {
+	struct layout *l; /* NULL: below a new supervisor */
+	node_t n;
+};
+
+static void
+reload_line(char *line, struct level *at)
+{
+	size_t indent = strspn(line, " ") / 2;
+	struct level up = indent > 0 ? at[indent - 1] : (struct level){ 0 };
+	char *w = strtok(line, " ");
+	bool sup = strcmp(w, "sup") == 0;
+	const char *name = sup ? strtok(NULL, " ") : w;
+	node_t n = NODE_ROOT;
+
+	if (indent > 0)
+		n = up.l != NULL ? engine_find_child(m.e, up.n, name)
+		                 : NODE_NONE;
+	if (n != NODE_NONE && engine_is_sup(m.e, n) != sup)
+		n = NODE_NONE; /* something else is to have this name */
+	if (n == NODE_NONE) {
+		node_t parent = up.l != NULL ? NODE_NONE : up.n;
+
+		n = sup ? add_sup(parent, name) : add_worker(parent, name);
+		if (up.l != NULL)
+			lay_out(up.l, n);
+		at[indent] = (struct level){ NULL, n };
+	} else if (sup) {
+		if (up.l != NULL)
+			lay_out(up.l, n)->adopt = true;
+		at[indent] = (struct level){ lay_out_sup(n), n };
+	} else {
+		lay_out_worker(up.l, n);
+	}
+}
+
+static void
+reload(size_t block)
+{
+	char *text = strdup(buf_str(&m.block[block])), *rest = text, *line;
+	struct level at[32] = { 0 };
+	size_t first = m.n_layouts;
+
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (line[0] != '\0')
+			reload_line(line, at);
+	free(text);
+	for (size_t i = first; i < m.n_layouts; i++)
+		engine_set_plan(m.e, m.layout[i].sup, &m.layout[i].plan);
+	for (size_t i = first; i < m.n_layouts; i++)
+		call(EV_RELOAD, m.layout[i].sup, NODE_NONE);
+}
+
+static void
+tell_stale(node_t n)
+{
+	if (engine_is_stale(m.e, n))
+		tell("%s", engine_name(m.e, n));
+	for (n = engine_first_child(m.e, n); n != NODE_NONE;
+	     n = engine_next_child(m.e, n))
+		tell_stale(n);
 }
 
 static void
@@ -595,6 +766,13 @@ run_command(char *text)
 		const char *name = strtok(NULL, " ");
 
 		call(EV_START_CHILD, sup, add_worker(NODE_NONE, name));
+	} else if (strcmp(w, "apply") == 0) {
+		m.applies |= UINT64_C(1) << (m.tag + 1);
+		call(EV_APPLY, find(strtok(NULL, " ")), NODE_NONE);
+	} else if (strcmp(w, "stale") == 0) {
+		tell_stale(find(strtok(NULL, " ")));
+	} else if (strcmp(w, "reload") == 0) {
+		reload((size_t)atoi(strtok(NULL, " ")));
 	} else if (strcmp(w, "which") == 0) {
 		which(find(strtok(NULL, " ")));
 	} else {
@@ -630,6 +808,14 @@ top_command(char *text)
 		m.reports = true;
 		return;
 	}
+	if (strcmp(text, "whys") == 0) {
+		m.whys = true;
+		return;
+	}
+	if (strcmp(text, "frees") == 0) {
+		m.frees = true;
+		return;
+	}
 	run_command(text);
 	run_until(INT64_MAX);
 }
@@ -639,8 +825,8 @@ is_tree_line(const char *line, bool booted)
 {
 	return !booted && strncmp(line, "boot", 4) != 0 && line[0] != '@' &&
 	       strncmp(line, "timed", 5) != 0 &&
-	       strncmp(line, "reports", 7) != 0 &&
-	       strncmp(line, "fail ", 5) != 0 &&
+	       strncmp(line, "reports", 7) != 0 && strcmp(line, "whys") != 0 &&
+	       strcmp(line, "frees") != 0 && strncmp(line, "fail ", 5) != 0 &&
 	       strncmp(line, "life ", 5) != 0 &&
 	       strncmp(line, "rate ", 5) != 0 &&
 	       strncmp(line, "nofork ", 7) != 0;
@@ -654,9 +840,48 @@ tree_line(char *line, node_t *at)
 	node_t parent = indent > 0 ? at[indent - 1] : NODE_NONE;
 
 	if (strcmp(w, "sup") == 0)
-		at[indent] = add_sup(parent);
+		at[indent] = add_sup(parent, strtok(NULL, " "));
 	else
 		add_worker(parent, w);
+}
+
+/* The lines up to `end` are a reload's; `line` becomes its command. */
+static void
+read_block(FILE *f, char **line, size_t *room, struct buf *out)
+{
+	struct buf command = { 0 };
+
+	if (m.n_blocks == ARRAY_LEN(m.block))
+		die("too many reloads");
+	buf_printf(&command, "%s %zu", *line, m.n_blocks);
+	while (getline(line, room, f) > 0) {
+		m.lineno++;
+		buf_puts(out, *line);
+		if (strcmp(*line, "end\n") == 0)
+			break;
+		buf_puts(&m.block[m.n_blocks], *line);
+	}
+	m.n_blocks++;
+	free(*line);
+	*line = strdup(buf_str(&command));
+	*room = command.len + 1;
+	buf_fini(&command);
+}
+
+static bool
+is_reload(const char *line)
+{
+	const char *at = line[0] == '@' ? strchr(line, ' ') : NULL;
+
+	return strcmp(at != NULL ? at + 1 : line, "reload") == 0;
+}
+
+static void
+forget_machine(void)
+{
+	buf_fini(&m.line);
+	for (size_t i = 0; i < m.n_blocks; i++)
+		buf_fini(&m.block[i]);
 }
 
 /* Run one file; its trace, input lines and all, goes to `out`. */
@@ -682,14 +907,16 @@ run_file(const char *file, FILE *f, struct buf *out)
 			continue;
 		if (strcmp(line, "---") == 0) { /* a fresh machine */
 			memset(mem, 0, engine_size(CAP));
-			buf_fini(&m.line);
+			forget_machine();
 			m = (struct machine){ .file = file,
 				.lineno = m.lineno,
 				.e = engine_init(mem, CAP) };
 			booted = false;
 			continue;
 		}
-		if (is_tree_line(line, booted)) {
+		if (is_reload(line))
+			read_block(f, &line, &room, out);
+		else if (is_tree_line(line, booted)) {
 			tree_line(line, at);
 			continue;
 		}
@@ -704,6 +931,7 @@ run_file(const char *file, FILE *f, struct buf *out)
 		}
 		buf_fini(&m.line);
 	}
+	forget_machine();
 	free(line);
 	free(mem);
 }

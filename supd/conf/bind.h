@@ -162,11 +162,17 @@ struct conf_child *tree_bind_instance(struct load *ld,
 /* lint.c */
 void lint_tree(struct load *ld, const struct conf_child *root);
 
+/* show.c: "file:line", or "defaults at file:line" */
+void show_origin(struct buf *out, const struct node *n);
+
 /*
  * canon.c: a value as canonical YAML, on one line.  instance > 0 replaces
  * ${instance}; $ stays doubled, so that it can be loaded again.
  */
 void canon_value(struct buf *out, const struct key *k, const struct node *n,
+    uint32_t instance);
+/* One entry of a map of type T_ENV or T_RLIMIT. */
+void canon_entry(struct buf *out, const struct key *k, const struct node *n,
     uint32_t instance);
 /* Whether it says nothing but the default; `scratch` is overwritten. */
 bool canon_is_default(const struct key *k, const struct node *n);

@@ -331,6 +331,18 @@ canon_value(struct buf *out, const struct key *k, const struct node *n,
 	canon_node(&c, n);
 }
 
+void
+canon_entry(struct buf *out, const struct key *k, const struct node *n,
+    uint32_t instance)
+{
+	const struct canon c = { out, k, instance };
+
+	if (k->type == T_RLIMIT)
+		put_rlimit(&c, n);
+	else
+		put_string(&c, n);
+}
+
 bool
 canon_is_default(const struct key *k, const struct node *n)
 {

@@ -12,6 +12,13 @@ struct show {
 	uint32_t instance;
 };
 
+void
+show_origin(struct buf *out, const struct node *n)
+{
+	buf_printf(out, "%s%s:%u", n->in_defaults ? "defaults at " : "",
+	    n->src->path, n->line);
+}
+
 static void
 show_key(const struct show *s, const char *name, const struct key *k,
     const struct node *n)
@@ -26,8 +33,7 @@ show_key(const struct show *s, const char *name, const struct key *k,
 		return;
 	}
 	canon_value(&value, k, n, s->instance);
-	buf_printf(&origin, "%s%s:%u", n->in_defaults ? "defaults at " : "",
-	    n->src->path, n->line);
+	show_origin(&origin, n);
 	s->emit(s->ctx, name, buf_str(&value), buf_str(&origin));
 }
 

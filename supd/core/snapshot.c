@@ -1,21 +1,56 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/snapshot.h"
 
+#include "core/checksum.h"
 #include "core/tree.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 /*
  * The structs are copied whole, so that a new field of plain data is carried
  * without a line here.  Pointers are set one by one; the lint test `pointers`
  * fails when the core gets one that this file does not know.
+ *
+ * An image: head, engine, nodes 1..high, messages 1..msg_high, heap 1..n_heap,
+ * then what each node in use has borrowed: its spec and, of a supervisor, the
+ * instants in its window.
  */
+
+#define IMAGE_MAGIC   UINT64_C(0x0a676d6964707573) /* "supdimg\n" */
+#define IMAGE_VERSION 1
+
+struct head {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t layout; /* of the structs of this build */
+	uint64_t len;    /* of the whole image */
+	uint64_t sum;    /* of all that follows the head */
+};
+
+/* Bytes between fields hold what was there before: not in an image. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_clear_padding)
+#define CLEAR_PADDING(p) __builtin_clear_padding(p)
+#endif
+#endif
+#ifndef CLEAR_PADDING
+#define CLEAR_PADDING(p) ((void)(p))
+#endif
 
 uint32_t
 engine_cap(const struct engine *e)
 {
 	return e->cap;
+}
+
+/* ---- copies ------------------------------------------------------------- */
+
+static bool
+is_sup(const struct node *c)
+{
+	return c->used && c->is_sup;
 }
 
 size_t
@@ -24,7 +59,7 @@ engine_windows_len(const struct engine *e)
 	size_t len = 0;
 
 	for (node_t n = 1; n <= e->high; n++)
-		if (node_of(e, n)->used && node_of(e, n)->is_sup)
+		if (is_sup(node_of(e, n)))
 			len += node_of(e, n)->s.window.max;
 	return len;
 }
@@ -60,7 +95,7 @@ engine_copy(const struct engine *src, void *mem, mono_t *windows)
 	for (node_t n = 1; n <= e->high; n++) {
 		struct window *w = &node_of(e, n)->s.window;
 
-		if (!node_of(e, n)->used || !node_of(e, n)->is_sup)
+		if (!is_sup(node_of(e, n)))
 			continue;
 		if (w->len > 0)
 			memcpy(windows, w->at, sizeof(*windows) * w->len);
@@ -69,4 +104,304 @@ engine_copy(const struct engine *src, void *mem, mono_t *windows)
 			windows += w->max;
 	}
 	return e;
+}
+
+/* ---- writing an image --------------------------------------------------- */
+
+/* Where bytes go; with `at` NULL they are only counted. */
+struct out {
+	char *at;
+	size_t len;
+};
+
+static void
+put(struct out *o, const void *p, size_t len)
+{
+	if (o->at != NULL && len > 0)
+		memcpy(o->at + o->len, p, len);
+	o->len += len;
+}
+
+static void
+put_engine(struct out *o, const struct engine *e)
+{
+	struct engine c = *e;
+
+	c.todo = NULL;
+	c.nodes = NULL;
+	c.msgs = NULL;
+	c.heap = NULL;
+	CLEAR_PADDING(&c);
+	put(o, &c, sizeof(c));
+}
+
+static void
+put_node(struct out *o, const struct node *n)
+{
+	struct node c = *n;
+
+	if (c.is_sup) {
+		c.s.spec = NULL;
+		c.s.window.at = NULL;
+		CLEAR_PADDING(&c.s);
+	} else {
+		c.w.spec = NULL;
+		CLEAR_PADDING(&c.w);
+	}
+	CLEAR_PADDING(&c);
+	put(o, &c, sizeof(c));
+}
+
+static void
+put_msg(struct out *o, const struct msg *m)
+{
+	struct msg c = *m;
+
+	CLEAR_PADDING(&c);
+	put(o, &c, sizeof(c));
+}
+
+static void
+put_borrowed(struct out *o, const struct node *n)
+{
+	if (n->is_sup) {
+		const struct window *w = &n->s.window;
+		struct sup_spec spec = *n->s.spec;
+
+		CLEAR_PADDING(&spec);
+		put(o, &spec, sizeof(spec));
+		put(o, w->at, sizeof(*w->at) * w->len);
+	} else {
+		struct worker_spec spec = *n->w.spec;
+
+		CLEAR_PADDING(&spec);
+		put(o, &spec, sizeof(spec));
+	}
+}
+
+static void
+put_all(struct out *o, const struct engine *e)
+{
+	struct head head = { 0 }; /* filled in when all is there */
+
+	assert(e->todo == NULL && e->run_head == NODE_NONE);
+	put(o, &head, sizeof(head));
+	put_engine(o, e);
+	for (node_t n = 1; n <= e->high; n++)
+		put_node(o, node_of(e, n));
+	for (uint32_t i = 1; i <= e->msg_high; i++)
+		put_msg(o, &e->msgs[i]);
+	put(o, e->heap + 1, sizeof(*e->heap) * e->n_heap);
+	for (node_t n = 1; n <= e->high; n++)
+		if (node_of(e, n)->used)
+			put_borrowed(o, node_of(e, n));
+}
+
+/* Other sizes, places or numbers: an image of another build. */
+static uint32_t
+layout(void)
+{
+	static const uint32_t is[] = { sizeof(struct engine),
+		sizeof(struct node), sizeof(struct msg), sizeof(struct sup),
+		sizeof(struct worker), sizeof(struct worker_spec),
+		sizeof(struct sup_spec), offsetof(struct node, w),
+		offsetof(struct node, name), offsetof(struct sup, cursor),
+		offsetof(struct worker, failure), PHASE_N, MODE_N, OUTCOME_N,
+		MSG_KIND_N, EV_KIND_N, CHILD_STATE_N, REASON_N, WHY_N,
+		STRATEGY_N, READY_KIND_N, GIVEUP_N };
+
+	return (uint32_t)checksum(0, is, sizeof(is));
+}
+
+size_t
+engine_save_size(const struct engine *e)
+{
+	struct out o = { 0 };
+
+	put_all(&o, e);
+	return o.len;
+}
+
+void
+engine_save(const struct engine *e, void *buf)
+{
+	struct out o = { .at = buf };
+	struct head head = {
+		.magic = IMAGE_MAGIC,
+		.version = IMAGE_VERSION,
+		.layout = layout(),
+	};
+
+	put_all(&o, e);
+	head.len = o.len;
+	head.sum =
+	    checksum(0, (const char *)buf + sizeof(head), o.len - sizeof(head));
+	memcpy(buf, &head, sizeof(head));
+}
+
+/* ---- reading an image --------------------------------------------------- */
+
+struct in {
+	const char *at;
+	size_t left;
+};
+
+static bool
+get(struct in *in, void *ret, size_t len)
+{
+	if (len > in->left)
+		return false;
+	if (len > 0)
+		memcpy(ret, in->at, len);
+	in->at += len;
+	in->left -= len;
+	return true;
+}
+
+/* The head, and that what follows it is whole; then the engine's scalars. */
+static int
+get_head(struct in *in, struct engine *ret)
+{
+	struct head head;
+	size_t len = in->left;
+
+	if (!get(in, &head, sizeof(head)) || head.magic != IMAGE_MAGIC)
+		return -EINVAL;
+	if (head.version != IMAGE_VERSION || head.layout != layout())
+		return -EPROTONOSUPPORT;
+	if (head.len != len || head.sum != checksum(0, in->at, in->left) ||
+	    !get(in, ret, sizeof(*ret)))
+		return -EBADMSG;
+	if (ret->high > ret->cap || ret->n_heap > ret->high ||
+	    ret->msg_high > ret->msg_cap || ret->free_node > ret->high ||
+	    ret->free_msg > ret->msg_high || ret->cap > UINT32_MAX / 8 ||
+	    ret->run_head != NODE_NONE)
+		return -EBADMSG;
+	return 0;
+}
+
+int
+engine_image_cap(const void *image, size_t len, uint32_t *ret)
+{
+	struct in in = { image, len };
+	struct engine e;
+	int r = get_head(&in, &e);
+
+	if (r == 0)
+		*ret = e.cap;
+	return r;
+}
+
+static bool
+sup_fits(const struct engine *e, const struct sup *s)
+{
+	const uint32_t ids[] = { s->first, s->last, s->static_first,
+		s->static_last, s->cursor, s->range_end, s->from, s->failed };
+
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+		if (ids[i] > e->high)
+			return false;
+	return s->mode < MODE_N && s->mail_head <= e->msg_high &&
+	       s->mail_tail <= e->msg_high && s->window.max <= WINDOW_MAX &&
+	       s->window.len <= s->window.max && s->window.period_ns > 0;
+}
+
+/*
+ * The checksum has said that these are the bytes that were written; what could
+ * lead out of the arena is looked at all the same.
+ */
+static bool
+node_fits(const struct engine *e, const struct node *c)
+{
+	if (c->parent > e->high || c->next > e->high || c->prev > e->high ||
+	    c->static_next > e->high || c->heap_pos > e->n_heap ||
+	    c->state >= CHILD_STATE_N || c->outcome >= OUTCOME_N ||
+	    c->name[NAME_MAX_LEN] != '\0')
+		return false;
+	if (c->is_sup)
+		return sup_fits(e, &c->s);
+	return c->w.phase < PHASE_N && c->w.stage <= STOP_STAGES_MAX;
+}
+
+static bool
+get_arena(struct in *in, struct engine *e)
+{
+	if (!get(in, e->nodes + 1, sizeof(*e->nodes) * e->high) ||
+	    !get(in, e->msgs + 1, sizeof(*e->msgs) * e->msg_high) ||
+	    !get(in, e->heap + 1, sizeof(*e->heap) * e->n_heap))
+		return false;
+	for (node_t n = 1; n <= e->high; n++)
+		if (!node_fits(e, node_of(e, n)))
+			return false;
+	for (uint32_t i = 1; i <= e->msg_high; i++)
+		if (e->msgs[i].next > e->msg_high ||
+		    e->msgs[i].node > e->high || e->msgs[i].kind >= MSG_KIND_N)
+			return false;
+	for (uint32_t i = 1; i <= e->n_heap; i++)
+		if (e->heap[i] == NODE_NONE || e->heap[i] > e->high)
+			return false;
+	return true;
+}
+
+static int
+get_worker(struct in *in, struct node *c, node_t n, const struct lender *l)
+{
+	struct worker_spec spec;
+
+	if (!get(in, &spec, sizeof(spec)) || spec.n_stop == 0 ||
+	    spec.n_stop > STOP_STAGES_MAX)
+		return -EBADMSG;
+	c->w.spec = l->worker(l->ctx, n, &spec);
+	return c->w.spec != NULL ? 0 : -ENOMEM;
+}
+
+static int
+get_sup(struct in *in, struct node *c, node_t n, const struct lender *l)
+{
+	struct window *w = &c->s.window;
+	struct sup_spec spec;
+
+	if (!get(in, &spec, sizeof(spec)) || in->left < sizeof(*w->at) * w->len)
+		return -EBADMSG;
+	c->s.spec = l->sup(l->ctx, n, &spec);
+	if (c->s.spec == NULL)
+		return -ENOMEM;
+	if (w->max == 0)
+		return 0;
+	w->at = l->window(l->ctx, n, w->max);
+	if (w->at == NULL)
+		return -ENOMEM;
+	get(in, w->at, sizeof(*w->at) * w->len);
+	return 0;
+}
+
+int
+engine_restore(const void *image, size_t len, void *mem,
+    const struct lender *lender, struct engine **ret)
+{
+	struct in in = { image, len };
+	struct engine scalars, *e;
+	int r = get_head(&in, &scalars);
+
+	if (r < 0)
+		return r;
+	e = engine_init(mem, scalars.cap);
+	if (scalars.msg_cap != e->msg_cap)
+		return -EBADMSG;
+	copy_scalars(e, &scalars);
+	if (!get_arena(&in, e))
+		return -EBADMSG;
+	for (node_t n = 1; n <= e->high && r == 0; n++) {
+		struct node *c = node_of(e, n);
+
+		if (!c->used)
+			continue;
+		r = c->is_sup ? get_sup(&in, c, n, lender)
+		              : get_worker(&in, c, n, lender);
+	}
+	if (r == 0 && in.left != 0)
+		r = -EBADMSG;
+	if (r == 0)
+		*ret = e;
+	return r;
 }

@@ -7,6 +7,8 @@
  */
 #include "base/log.h"
 #include "core/trace.h"
+#include "engine/hook.h"
+#include "engine/probe.h"
 #include "engine/ready.h"
 #include "engine/record.h"
 #include "engine/request.h"
@@ -33,12 +35,15 @@ state_changed(struct shell *sh, const struct effect *eff)
 	record_state(sh, eff);
 	if (eff->to != CHILD_STARTING)
 		ready_stop(nd);
+	if (eff->to != CHILD_READY)
+		probe_stop(nd);
 	if (eff->to == CHILD_STARTING) {
 		nd->start_seq = eff->seq;
 		nd->start_cause = eff->cause;
 	}
 	if (eff->to == CHILD_STOPPED || eff->to == CHILD_ENDED) {
-		nd->pid = 0;
+		nd->pid = nd->hook_pid = 0;
+		nd->pid_gone = false;
 		free(nd->status);
 		nd->status = NULL;
 	}
@@ -138,6 +143,26 @@ spawn_failed(struct shell *sh, node_t n, uint64_t inc, int step, int error)
 }
 
 static void
+send_hook(struct shell *sh, node_t n, uint64_t inc, enum proc_kind proc,
+    const struct reason *why)
+{
+	struct node *nd = &sh->nodes[n];
+	cleanup_(buf_fini) struct buf tail = { 0 };
+	struct wire_spawn m;
+	int r = hook_build(sh, n, inc, proc, why, &m, &tail);
+
+	nd->sent_proc = proc;
+	if (r < 0) {
+		nd->sent_inc = inc;
+		spawn_failed(sh, n, inc, STEP_EXEC, -r);
+		return;
+	}
+	nd->sent_inc = inc;
+	nd->n_signals = 0;
+	run_send(sh, &sh->keeper, WIRE_SPAWN, 0, &m, tail.data, tail.len);
+}
+
+static void
 send_spawn(struct shell *sh, node_t n, uint64_t inc)
 {
 	struct node *nd = &sh->nodes[n];
@@ -160,6 +185,9 @@ send_spawn(struct shell *sh, node_t n, uint64_t inc)
 	};
 	int r = spawn_build(&ctx, w, &m, &tail);
 
+	nd->main_inc = inc;
+	nd->exited = (struct wire_exited){ 0 };
+	nd->sent_proc = PROC_MAIN;
 	if (r < 0) {
 		spawn_failed(sh, n, inc, STEP_EXEC, -r);
 		return;
@@ -172,16 +200,22 @@ send_spawn(struct shell *sh, node_t n, uint64_t inc)
 }
 
 static void
-spawn(struct shell *sh, node_t n, uint64_t inc)
+spawn(struct shell *sh, node_t n, uint64_t inc, enum proc_kind proc,
+    const struct reason *why)
 {
 	struct node *nd = &sh->nodes[n];
 
-	if (nd->log_owed > 0 || nd->bus_owed > 0)
+	if (nd->log_owed > 0 || nd->bus_owed > 0) {
 		nd->held_inc = inc;
-	else if (nd->prep_error != 0)
+		nd->held_proc = proc;
+		nd->held_reason = *why;
+	} else if (nd->prep_error != 0) {
 		spawn_failed(sh, n, inc, nd->prep_step, nd->prep_error);
-	else
+	} else if (proc == PROC_MAIN) {
 		send_spawn(sh, n, inc);
+	} else {
+		send_hook(sh, n, inc, proc, why);
+	}
 }
 
 void
@@ -193,7 +227,7 @@ effect_prepared(struct shell *sh, node_t n)
 	if (inc == 0 || nd->log_owed > 0 || nd->bus_owed > 0)
 		return;
 	nd->held_inc = 0;
-	spawn(sh, n, inc);
+	spawn(sh, n, inc, nd->held_proc, &nd->held_reason);
 }
 
 static void
@@ -273,7 +307,7 @@ effect_finish(struct shell *sh)
 
 		switch (eff->kind) {
 		case EFF_SPAWN:
-			spawn(sh, eff->node, eff->inc);
+			spawn(sh, eff->node, eff->inc, eff->proc, &eff->reason);
 			break;
 		case EFF_SIGNAL:
 			send_signal(sh, eff);
@@ -287,9 +321,11 @@ effect_finish(struct shell *sh)
 		case EFF_DONE:
 			all_done(sh, eff);
 			break;
+		case EFF_PROBE:
+			probe_begin(sh, eff->node, eff->inc, eff->tag);
+			break;
 		case EFF_STATE:
 		case EFF_REPORT:
-		case EFF_PROBE:
 		case EFF_KIND_N:
 			break;
 		}

@@ -19,6 +19,9 @@ static const char *const kind_names[HIST_KIND_N] = {
 	[HIST_AUTO_SHUTDOWN] = "auto_shutdown",
 	[HIST_SHUTDOWN_ERROR] = "shutdown_error",
 	[HIST_SIGNAL] = "signal",
+	[HIST_HOOK] = "hook",
+	[HIST_HOOK_FAILED] = "hook_failed",
+	[HIST_UNHEALTHY] = "unhealthy",
 	[HIST_ADDED] = "added",
 	[HIST_REMOVED] = "removed",
 };

@@ -29,6 +29,9 @@ enum hist_kind {
 	HIST_AUTO_SHUTDOWN,
 	HIST_SHUTDOWN_ERROR,
 	HIST_SIGNAL,
+	HIST_HOOK,        /* pre_start or post_stop runs */
+	HIST_HOOK_FAILED, /* post_stop has failed */
+	HIST_UNHEALTHY,   /* a probe has failed, or worse */
 	HIST_ADDED,
 	HIST_REMOVED,
 	HIST_KIND_N

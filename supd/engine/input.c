@@ -27,10 +27,25 @@ on_spawned(struct shell *sh, const struct wire_spawned *m)
 	nd = &sh->nodes[m->slot];
 	if (nd->sent_inc != m->inc)
 		return;
-	nd->pid = m->pid;
-	nd->spawned_at = sh->now;
-	record_spawned(sh, m->slot);
+	if (nd->sent_proc == PROC_MAIN) {
+		nd->pid = m->pid;
+		nd->pid_gone = false;
+		nd->spawned_at = sh->now;
+		record_spawned(sh, m->slot);
+	} else {
+		nd->hook_pid = m->pid;
+		record_hook(sh, m->slot);
+	}
 	run_post(sh, &ev);
+}
+
+/* Is this about the program itself, rather than about a hook? */
+static bool
+is_main(const struct shell *sh, uint32_t slot, uint64_t inc)
+{
+	const struct node *nd = &sh->nodes[slot];
+
+	return nd->sent_proc == PROC_MAIN || nd->sent_inc != inc;
 }
 
 static void
@@ -46,6 +61,7 @@ on_execed(struct shell *sh, const struct wire_id *m)
 		return;
 	run_post(sh, &ev);
 	if (engine_state(sh->core, m->slot) == CHILD_STARTING &&
+	    is_main(sh, m->slot, m->inc) &&
 	    engine_incarnation(sh->core, m->slot) == m->inc)
 		ready_start(sh, m->slot, m->inc);
 }
@@ -73,9 +89,23 @@ on_spawn_failed(struct shell *sh, const struct wire_failed *m)
 
 	if (!tree_has(sh, m->slot))
 		return;
-	/* The bus has been told of this incarnation by PROC. */
-	send_dead(sh, m->slot, m->inc, spawn_step_name(m->step));
+	/* The bus has been told of a program by PROC, and of no hook. */
+	if (is_main(sh, m->slot, m->inc))
+		send_dead(sh, m->slot, m->inc, spawn_step_name(m->step));
 	run_post(sh, &ev);
+}
+
+/* The program has ended; its state may wait for post_stop. */
+static void
+note_end(struct shell *sh, const struct wire_exited *m)
+{
+	struct node *nd = &sh->nodes[m->slot];
+
+	if (nd->sent_inc != m->inc)
+		return;
+	nd->pid_gone = true;
+	nd->ended_at = sh->now;
+	nd->exited = *m;
 }
 
 /* What DOWN carries; the core names the same end in its own words later. */
@@ -109,8 +139,15 @@ on_exited(struct shell *sh, const struct wire_exited *m)
 	};
 	struct wire_id ended = { .slot = m->slot, .inc = m->inc };
 
-	/* Before anything that could follow from it: D7. */
-	send_end(sh, m);
+	if (!tree_has(sh, m->slot)) {
+		send_end(sh, m);
+	} else if (is_main(sh, m->slot, m->inc)) {
+		/* Before anything that could follow from it: D7. */
+		send_end(sh, m);
+		note_end(sh, m);
+	} else {
+		sh->nodes[m->slot].hook_pid = 0;
+	}
 	if (tree_has(sh, m->slot) && sh->nodes[m->slot].log_open)
 		run_send(sh, &sh->logger, WIRE_LOG_FLUSH, 0, &ended, NULL, 0);
 	if (m->leftover && tree_has(sh, m->slot))
@@ -131,11 +168,43 @@ on_shutdown(struct shell *sh)
 	run_post(sh, &ev);
 }
 
+/* A command in a slot that no worker has. */
+static void
+on_aux(struct shell *sh, const struct wire_hdr *h)
+{
+	if (h->type == WIRE_SPAWN_FAILED)
+		aux_failed(sh, wire_body(h));
+	else if (h->type == WIRE_EXITED)
+		aux_exited(sh, wire_body(h));
+}
+
+/* The slot that a frame of the keeper's is about, or 0. */
+static uint32_t
+slot_of(const struct wire_hdr *h)
+{
+	switch (h->type) {
+	case WIRE_SPAWNED:
+		return ((const struct wire_spawned *)wire_body(h))->slot;
+	case WIRE_EXECED:
+		return ((const struct wire_id *)wire_body(h))->slot;
+	case WIRE_SPAWN_FAILED:
+		return ((const struct wire_failed *)wire_body(h))->slot;
+	case WIRE_EXITED:
+		return ((const struct wire_exited *)wire_body(h))->slot;
+	default:
+		return 0;
+	}
+}
+
 void
 input_keeper(struct shell *sh, const struct wire_hdr *h)
 {
 	const void *m = wire_body(h);
 
+	if (aux_has(sh, slot_of(h))) {
+		on_aux(sh, h);
+		return;
+	}
 	switch (h->type) {
 	case WIRE_SPAWNED:
 		on_spawned(sh, m);

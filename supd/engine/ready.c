@@ -1,394 +1,187 @@
 /* SPDX-License-Identifier: ISC */
 #include "engine/ready.h"
 
-#include "base/log.h"
-#include "engine/lookup.h"
+#include "engine/aux.h"
+#include "engine/dial.h"
 #include "engine/text.h"
+#include "engine/tree.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
 
-#define RETRY_MIN_NS (20 * NS_PER_MS)
-#define RETRY_MAX_NS (250 * NS_PER_MS)
-
+#define CONNECT_MIN_NS (20 * NS_PER_MS)
+#define CONNECT_MAX_NS (250 * NS_PER_MS)
 /* A connect that gets no answer at all is given up after this. */
-#define ATTEMPT_NS NS_PER_S
+#define CONNECT_NS NS_PER_S
 
-struct probe {
+#define PROBE_MIN_NS (250 * NS_PER_MS)
+#define PROBE_MAX_NS NS_PER_S
+/* A command that hangs is given up after this. */
+#define PROBE_NS (10 * NS_PER_S)
+
+struct ready {
 	struct shell *sh;
 	node_t n;
-	struct ready_addr addr[READY_ADDRS_MAX];
-	int n_addr;            /* 0: a name that is not resolved yet */
-	struct lookup *lookup; /* asking for that name, or NULL */
-	uint64_t inc;          /* being probed, or 0 */
-	int fd;                /* connecting, or -EBADF */
-	struct watch *writable;
-	struct timer *timer; /* to the next attempt, or the end of this one */
+	struct dial *dial; /* or NULL: a command is run */
+	struct aux_job *job;
+	uint64_t inc;        /* being asked for, or 0 */
+	struct timer *timer; /* to the next attempt */
 	int64_t delay_ns;
 	uint32_t failures;
-	const char *last_error; /* static text */
+	char last_error[128];
 };
 
-int
-ready_split(const char *addr, char host[NI_MAXHOST], char port[NI_MAXSERV])
-{
-	const char *colon = strrchr(addr, ':');
-	const char *from = addr, *end = colon;
-
-	if (colon == NULL || colon[1] == '\0')
-		return -EINVAL;
-	if (*addr == '[') {
-		if (colon == addr || colon[-1] != ']')
-			return -EINVAL;
-		from++;
-		end--;
-	} else if (memchr(addr, ':', (size_t)(colon - addr)) != NULL) {
-		return -EINVAL; /* a bare IPv6 address is ambiguous */
-	}
-	if (end - from >= NI_MAXHOST || strlen(colon + 1) >= NI_MAXSERV)
-		return -EINVAL;
-	memcpy(host, from, (size_t)(end - from));
-	host[end - from] = '\0';
-	strlcpy(port, colon + 1, NI_MAXSERV);
-	return 0;
-}
-
-/* This machine, without asking anybody. */
-static int
-lookup_local(const char *port, struct ready_addr ret[READY_ADDRS_MAX])
-{
-	static const char *const hosts[] = { "127.0.0.1", "::1" };
-	int n = 0;
-
-	for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
-		struct addrinfo hint = {
-			.ai_flags = AI_NUMERICHOST,
-			.ai_socktype = SOCK_STREAM,
-		};
-		struct addrinfo *ai;
-
-		if (getaddrinfo(hosts[i], port, &hint, &ai) != 0)
-			continue;
-		memcpy(&ret[n].sa, ai->ai_addr, ai->ai_addrlen);
-		ret[n++].len = ai->ai_addrlen;
-		freeaddrinfo(ai);
-	}
-	return n;
-}
-
-static int
-take_addrs(const struct addrinfo *ai, struct ready_addr ret[READY_ADDRS_MAX])
-{
-	int n = 0;
-
-	for (; ai != NULL && n < READY_ADDRS_MAX; ai = ai->ai_next) {
-		memcpy(&ret[n].sa, ai->ai_addr, ai->ai_addrlen);
-		ret[n++].len = ai->ai_addrlen;
-	}
-	return n;
-}
-
-int
-ready_lookup_tcp(const char *addr, struct ready_addr ret[READY_ADDRS_MAX],
-    char *why, size_t why_len)
-{
-	char host[NI_MAXHOST], port[NI_MAXSERV];
-	struct addrinfo hint = {
-		.ai_flags = AI_NUMERICHOST,
-		.ai_socktype = SOCK_STREAM,
-	};
-	struct addrinfo *ai;
-	int r, n = 0;
-
-	if (ready_split(addr, host, port) < 0) {
-		snprintf(why, why_len, "not host:port");
-		return -EINVAL;
-	}
-	if (*host == '\0' || strcmp(host, "localhost") == 0) {
-		n = lookup_local(port, ret);
-		if (n == 0)
-			snprintf(why, why_len, "no such port");
-		return n > 0 ? n : -EINVAL;
-	}
-	r = getaddrinfo(host, port, &hint, &ai);
-	if (r == EAI_NONAME)
-		return 0;
-	if (r != 0) {
-		snprintf(why, why_len, "%s", gai_strerror(r));
-		return -EINVAL;
-	}
-	n = take_addrs(ai, ret);
-	freeaddrinfo(ai);
-	return n;
-}
-
-int
-ready_lookup_unix(const char *path, const char *cwd, struct ready_addr *ret)
-{
-	struct sockaddr_un *un = (struct sockaddr_un *)&ret->sa;
-	bool relative = *path != '/' && cwd != NULL;
-	int n;
-
-	*ret = (struct ready_addr){ .len = sizeof(*un) };
-	un->sun_family = AF_UNIX;
-	n = snprintf(un->sun_path, sizeof(un->sun_path), "%s%s%s",
-	    relative ? cwd : "", relative ? "/" : "", path);
-	return n > 0 && (size_t)n < sizeof(un->sun_path) ? 0 : -ENAMETOOLONG;
-}
-
-static void
-resolve_failed(struct node *nd, const char *addr, const char *why)
-{
-	nd->prep_error = EINVAL;
-	nd->prep_step = STEP_NONE;
-	free(nd->prep_text);
-	if (asprintf(&nd->prep_text, "cannot resolve %s: %s", addr, why) < 0)
-		nd->prep_text = NULL;
-}
-
-static void
-ask_name(struct probe *p)
-{
-	const struct node *nd = &p->sh->nodes[p->n];
-	char host[NI_MAXHOST], port[NI_MAXSERV];
-
-	if (p->n_addr == 0 && p->lookup == NULL &&
-	    ready_split(nd->conf->worker.ready_addr, host, port) == 0)
-		p->lookup = lookup_begin(&p->sh->lookups, host, port);
-}
-
 void
-ready_resolve(struct shell *sh, node_t n)
+ready_prepare(struct shell *sh, node_t n)
 {
 	struct node *nd = &sh->nodes[n];
 	const struct conf_worker *w = &nd->conf->worker;
 	char why[128] = "";
-	struct probe *p;
-	int r;
+	uint64_t inc = nd->ready != NULL ? nd->ready->inc : 0;
+	struct ready *y;
+	int r = 0;
 
-	if (w->ready != READY_MODE_TCP && w->ready != READY_MODE_UNIX)
+	ready_free(nd);
+	if (w->ready != READY_MODE_TCP && w->ready != READY_MODE_UNIX &&
+	    w->ready != READY_MODE_PROBE)
 		return;
-	p = calloc(1, sizeof(*p));
-	if (p == NULL) {
-		resolve_failed(nd, w->ready_addr, strerror(ENOMEM));
+	y = calloc(1, sizeof(*y));
+	if (y == NULL) {
+		tree_unresolved(nd, "ready", strerror(ENOMEM));
 		return;
 	}
-	*p = (struct probe){ .sh = sh, .n = n, .fd = -EBADF };
-	nd->probe = p;
-	if (w->ready == READY_MODE_TCP) {
-		r = ready_lookup_tcp(w->ready_addr, p->addr, why, sizeof(why));
-		p->n_addr = r;
-	} else {
-		r = ready_lookup_unix(w->ready_addr, w->cwd, &p->addr[0]);
-		p->n_addr = 1;
-		if (r < 0)
-			strlcpy(why, strerror(-r), sizeof(why));
-	}
+	*y = (struct ready){ .sh = sh, .n = n };
+	if (w->ready != READY_MODE_PROBE)
+		r = dial_new(sh, nd->path, w->ready == READY_MODE_UNIX,
+		    w->ready_addr, w->cwd, &y->dial, why, sizeof(why));
 	if (r < 0) {
-		resolve_failed(nd, w->ready_addr, why);
-		ready_free(nd);
-	} else {
-		ask_name(p);
-	}
-}
-
-static void
-attempt_close(struct probe *p)
-{
-	watch_free(p->writable);
-	p->writable = NULL;
-	if (p->fd >= 0)
-		close(p->fd);
-	p->fd = -EBADF;
-}
-
-/* `error`: static text. */
-static void
-attempt_failed(struct probe *p, const char *error)
-{
-	attempt_close(p);
-	p->failures++;
-	p->last_error = error;
-	if (timer_set(p->timer, p->delay_ns) < 0)
-		run_broken(p->sh, "readiness timer", ENOMEM);
-	p->delay_ns *= 2;
-	if (p->delay_ns > RETRY_MAX_NS)
-		p->delay_ns = RETRY_MAX_NS;
-}
-
-/*
- * A connect to a free port of the ephemeral range can reach itself (TCP's
- * simultaneous open): then nobody is listening.
- */
-static bool
-is_own_echo(int fd)
-{
-	struct sockaddr_storage a = { 0 }, b = { 0 };
-	socklen_t a_len = sizeof(a), b_len = sizeof(b);
-
-	return getsockname(fd, (struct sockaddr *)&a, &a_len) == 0 &&
-	       getpeername(fd, (struct sockaddr *)&b, &b_len) == 0 &&
-	       a.ss_family != AF_UNIX && a_len == b_len &&
-	       memcmp(&a, &b, a_len) == 0;
-}
-
-static void
-attempt_succeeded(struct probe *p)
-{
-	struct event ev = { .kind = EV_READY, .node = p->n, .inc = p->inc };
-
-	if (is_own_echo(p->fd)) {
-		attempt_failed(p, strerrordesc_np(ECONNREFUSED));
+		tree_unresolved(nd, w->ready_addr, why);
+		free(y);
 		return;
 	}
-	run_post(p->sh, &ev);
-	ready_stop(&p->sh->nodes[p->n]);
+	nd->ready = y;
+	if (inc != 0)
+		ready_start(sh, n, inc);
 }
 
 static void
-connect_done(void *arg)
+attempt_failed(struct ready *y, const char *error)
 {
-	struct probe *p = arg;
-	struct shell *sh = p->sh;
-	socklen_t len = sizeof(int);
-	int error = 0;
+	int64_t max_ns = y->dial != NULL ? CONNECT_MAX_NS : PROBE_MAX_NS;
 
-	run_enter(sh);
-	if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		error = errno;
-	if (error != 0)
-		attempt_failed(p, strerrordesc_np(error));
+	y->failures++;
+	strlcpy(y->last_error, error, sizeof(y->last_error));
+	if (timer_set(y->timer, y->delay_ns) < 0)
+		run_broken(y->sh, "readiness timer", ENOMEM);
+	y->delay_ns *= 2;
+	if (y->delay_ns > max_ns)
+		y->delay_ns = max_ns;
+}
+
+static void
+attempt_succeeded(struct ready *y)
+{
+	struct event ev = { .kind = EV_READY, .node = y->n, .inc = y->inc };
+
+	run_post(y->sh, &ev);
+	ready_stop(&y->sh->nodes[y->n]);
+}
+
+static void
+dial_done(void *arg, int fd, const char *error)
+{
+	if (error != NULL) {
+		attempt_failed(arg, error);
+		return;
+	}
+	close(fd);
+	attempt_succeeded(arg);
+}
+
+static void
+job_done(void *arg, const char *error)
+{
+	struct ready *y = arg;
+
+	y->job = NULL;
+	if (error != NULL)
+		attempt_failed(y, error);
 	else
-		attempt_succeeded(p);
-	run_leave(sh);
-}
-
-/* Has the name been resolved?  If that has failed it is asked for again. */
-static bool
-take_name(struct probe *p, const char **ret_why)
-{
-	const struct node *nd = &p->sh->nodes[p->n];
-	const struct addrinfo *ai;
-	int r = EAI_MEMORY;
-
-	if (p->n_addr > 0)
-		return true;
-	ask_name(p);
-	if (p->lookup != NULL)
-		r = lookup_result(p->lookup, &ai);
-	if (r == EAI_INPROGRESS) {
-		*ret_why = "its name is being looked up";
-		return false;
-	}
-	*ret_why = gai_strerror(r);
-	if (r != 0 && *ret_why != p->last_error)
-		log_warnx("%s: cannot resolve %s: %s; asking again while it "
-			  "starts",
-		    text_short(nd->path), nd->conf->worker.ready_addr,
-		    *ret_why);
-	if (r == 0)
-		p->n_addr = take_addrs(ai, p->addr);
-	lookup_drop(&p->sh->lookups, p->lookup);
-	p->lookup = NULL;
-	return p->n_addr > 0;
+		attempt_succeeded(y);
 }
 
 static void
-attempt(struct probe *p)
+attempt(struct ready *y)
 {
-	const struct ready_addr *a;
-	const char *why;
+	const struct conf_worker *w = &y->sh->nodes[y->n].conf->worker;
 
-	if (!take_name(p, &why)) {
-		attempt_failed(p, why);
+	if (y->dial != NULL) {
+		dial_begin(y->dial, CONNECT_NS, dial_done, y);
 		return;
 	}
-	a = &p->addr[p->failures % (uint32_t)p->n_addr];
-	p->fd = socket(
-	    a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (p->fd < 0) {
-		attempt_failed(p, strerrordesc_np(errno));
-		return;
-	}
-	if (connect(p->fd, (const struct sockaddr *)&a->sa, a->len) == 0) {
-		attempt_succeeded(p);
-		return;
-	}
-	if (errno != EINPROGRESS) {
-		attempt_failed(p, strerrordesc_np(errno));
-		return;
-	}
-	p->writable =
-	    watch_new(p->sh->loop, p->fd, WATCH_WRITE, connect_done, p);
-	if (p->writable == NULL || watch_arm(p->writable) < 0 ||
-	    timer_set(p->timer, ATTEMPT_NS) < 0)
-		run_broken(p->sh, "readiness watch", ENOMEM);
+	y->job = aux_run(y->sh, y->n, w->ready_argv, PROBE_NS, job_done, y);
+	if (y->job == NULL)
+		attempt_failed(y, strerrordesc_np(ENOMEM));
 }
 
 static void
 timer_due(void *arg)
 {
-	struct probe *p = arg;
-	struct shell *sh = p->sh;
+	struct ready *y = arg;
+	struct shell *sh = y->sh;
 
 	run_enter(sh);
-	if (p->fd >= 0)
-		attempt_failed(p, strerrordesc_np(ETIMEDOUT));
-	else
-		attempt(p);
+	attempt(y);
 	run_leave(sh);
 }
 
 void
 ready_start(struct shell *sh, node_t n, uint64_t inc)
 {
-	struct probe *p = sh->nodes[n].probe;
+	struct ready *y = sh->nodes[n].ready;
 
-	if (p == NULL || p->inc == inc)
+	if (y == NULL || y->inc == inc)
 		return;
 	ready_stop(&sh->nodes[n]);
-	p->inc = inc;
-	p->delay_ns = RETRY_MIN_NS;
-	p->failures = 0;
-	p->last_error = NULL;
-	p->timer = timer_new(sh->loop, timer_due, p);
-	if (p->timer == NULL) {
+	y->inc = inc;
+	y->delay_ns = y->dial != NULL ? CONNECT_MIN_NS : PROBE_MIN_NS;
+	y->failures = 0;
+	y->timer = timer_new(sh->loop, timer_due, y);
+	if (y->timer == NULL) {
 		run_broken(sh, "readiness timer", ENOMEM);
 		return;
 	}
-	attempt(p);
+	attempt(y);
 }
 
 void
 ready_stop(struct node *nd)
 {
-	struct probe *p = nd->probe;
+	struct ready *y = nd->ready;
 
-	if (p == NULL || p->inc == 0)
+	if (y == NULL || y->inc == 0)
 		return;
-	attempt_close(p);
-	timer_free(p->timer);
-	p->timer = NULL;
-	p->inc = 0;
+	if (y->dial != NULL)
+		dial_cancel(y->dial);
+	aux_cancel(take_ptr(y->job));
+	timer_free(take_ptr(y->timer));
+	y->inc = 0;
 }
 
 void
 ready_free(struct node *nd)
 {
 	ready_stop(nd);
-	if (nd->probe != NULL)
-		lookup_drop(&nd->probe->sh->lookups, nd->probe->lookup);
-	free(nd->probe);
-	nd->probe = NULL;
+	if (nd->ready != NULL)
+		dial_free(nd->ready->dial);
+	free(take_ptr(nd->ready));
 }
 
 void
 ready_awaited(const struct shell *sh, node_t n, char *buf, size_t len)
 {
 	const struct node *nd = &sh->nodes[n];
-	const struct probe *p = nd->probe;
+	const struct ready *y = nd->ready;
 	char what[256];
 
 	if (nd->held_inc != 0) {
@@ -400,11 +193,11 @@ ready_awaited(const struct shell *sh, node_t n, char *buf, size_t len)
 		return;
 	}
 	strlcpy(buf, text_awaited(&nd->conf->worker, what, sizeof(what)), len);
-	if (p != NULL && p->inc != 0 && p->failures > 0) {
+	if (y != NULL && y->inc != 0 && y->failures > 0) {
 		size_t at = strlen(buf);
 
 		snprintf(buf + at, len - at, " (%u failure%s, last: %s)",
-		    p->failures, p->failures == 1 ? "" : "s", p->last_error);
+		    y->failures, y->failures == 1 ? "" : "s", y->last_error);
 	} else if (nd->status != NULL) {
 		size_t at = strlen(buf);
 

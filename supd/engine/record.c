@@ -2,6 +2,8 @@
 #include "engine/record.h"
 
 #include "base/log.h"
+#include "engine/hook.h"
+#include "engine/probe.h"
 #include "engine/text.h"
 #include "engine/tree.h"
 #include "engine/words.h"
@@ -60,6 +62,23 @@ record_spawned(struct shell *sh, node_t n)
 		    text_awaited(w, what, sizeof(what)));
 	add(sh, n, HIST_STARTING, &eff, text);
 	log_info("%s: started, %s", text_short(nd->path), text);
+}
+
+void
+record_hook(struct shell *sh, node_t n)
+{
+	const struct node *nd = &sh->nodes[n];
+	struct effect eff = {
+		.seq = nd->start_seq,
+		.cause = nd->start_cause,
+	};
+	char text[WIRE_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%s, pid %d", hook_name(nd->sent_proc),
+	    nd->hook_pid);
+	add(sh, n, HIST_HOOK, nd->sent_proc == PROC_PRE_START ? &eff : NULL,
+	    text);
+	log_info("%s: %s", text_short(nd->path), text);
 }
 
 static void

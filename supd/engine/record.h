@@ -18,6 +18,9 @@ void record_done(struct shell *sh, const struct reason *why);
 /* A worker has a process: the `starting` event, with its pid. */
 void record_spawned(struct shell *sh, node_t n);
 
+/* A hook of it has a process: the `hook` event. */
+void record_hook(struct shell *sh, node_t n);
+
 /* A signal beyond the first of a stop, or from an operator: text says why. */
 void record_signal(struct shell *sh, node_t n, int sig, const char *text);
 

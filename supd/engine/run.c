@@ -364,17 +364,22 @@ load(struct shell *sh)
 	return sh->gen != NULL ? 0 : -ENOMEM;
 }
 
-/* As many nodes as there are slots, but no more than could be of use. */
+/* As many nodes as there are slots, but for those of probes. */
 static uint32_t
 capacity(const struct shell *sh)
 {
-	return sh->slots->n > 1 ? sh->slots->n - 1 : 0;
+	uint32_t n = sh->slots->n;
+
+	return n > 1 ? n - 1 - aux_reserve(n) : 0;
 }
 
 static int
 build(struct shell *sh)
 {
-	int r = tree_build(sh, capacity(sh));
+	int r;
+
+	aux_init(sh, sh->slots->n, capacity(sh));
+	r = tree_build(sh, capacity(sh));
 
 	if (r == -ENOSPC)
 		log_warnx("%s has %u nodes, more than the %u that fit; raise "
@@ -408,6 +413,7 @@ close_all(struct shell *sh)
 {
 	request_fini(sh);
 	tree_fini(sh);
+	aux_fini(sh);
 	lookups_fini(&sh->lookups);
 	while (sh->garbage_len > 0)
 		conf_child_free(sh->garbage[--sh->garbage_len]);

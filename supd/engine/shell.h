@@ -5,6 +5,7 @@
 #include "base/role.h"
 #include "conf/conf.h"
 #include "core/engine.h"
+#include "engine/aux.h"
 #include "engine/history.h"
 #include "engine/lookup.h"
 #include "engine/loop.h"
@@ -24,6 +25,7 @@
 
 struct gen;
 struct probe;
+struct ready;
 struct request;
 TAILQ_HEAD(gens, gen);
 TAILQ_HEAD(requests, request);
@@ -37,9 +39,14 @@ struct node {
 	char *path;                    /* "root/web/api" */
 	mono_t *window;                /* of a supervisor */
 	uint32_t last_number;          /* given to a child of a pool */
-	int32_t pid;                   /* of pid_inc; 0: no process */
+	int32_t pid;                   /* of the program; 0: none */
+	bool pid_gone;                 /* it has ended, but not yet its state */
 	uint64_t sent_inc;             /* the last one the keeper was told of */
-	mono_t spawned_at;
+	enum proc_kind sent_proc;      /* and what of the worker it is */
+	uint64_t main_inc;             /* the last one of its program */
+	int32_t hook_pid;              /* of a hook that runs, or 0 */
+	mono_t spawned_at, ended_at;   /* of the program */
+	struct wire_exited exited;     /* its last end; inc 0: none */
 	/* Answers still to come; also those meant for a former user. */
 	uint32_t log_owed, bus_owed;
 	bool log_open;
@@ -48,10 +55,13 @@ struct node {
 	int prep_step;     /* enum spawn_step it counts as */
 	char *prep_text;   /* what failed, or NULL */
 	uint64_t held_inc; /* a spawn that waits for preparations, or 0 */
+	enum proc_kind held_proc;
+	struct reason held_reason;
 	uint64_t start_seq,
 	    start_cause;     /* of the STATE that began this start */
 	uint32_t n_signals;  /* sent to this incarnation by the core */
-	struct probe *probe; /* connecting, or NULL */
+	struct ready *ready; /* what its readiness asks, or NULL */
+	struct probe *probe; /* what its health asks, or NULL */
 	char *status;    /* sd_notify STATUS= of this incarnation, or NULL */
 	char *last_line; /* output before the last bad end, or NULL */
 };
@@ -87,6 +97,7 @@ struct shell {
 	struct requests requests;
 	uint64_t next_request;
 	struct lookups lookups;
+	struct aux aux;
 
 	mono_t now; /* of this turn of the loop */
 	int64_t wall_ns;

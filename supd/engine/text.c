@@ -189,7 +189,8 @@ text_awaited(const struct conf_worker *w, char *buf, size_t len)
 	case READY_MODE_DELAY:
 		return "its delay";
 	case READY_MODE_PROBE:
-		return "its probe";
+		snprintf(buf, len, "probe %s", w->ready_argv[0]);
+		return buf;
 	case READY_MODE_EXEC:
 		return w->spec.start_grace_ns > 0 ? "its start_grace" : "exec";
 	case READY_MODE_N:

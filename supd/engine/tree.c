@@ -2,6 +2,7 @@
 #include "engine/tree.h"
 
 #include "engine/gen.h"
+#include "engine/probe.h"
 #include "engine/ready.h"
 #include "engine/spawn.h"
 
@@ -25,6 +26,7 @@ node_clear(struct shell *sh, struct node *nd)
 	uint32_t log_owed = nd->log_owed, bus_owed = nd->bus_owed;
 
 	ready_free(nd);
+	probe_free(nd);
 	if (nd->owned != NULL)
 		run_discard(sh, nd->owned);
 	gen_unref(nd->gen);
@@ -200,6 +202,16 @@ prepare_log(struct shell *sh, node_t n, const struct conf_worker *w)
 }
 
 void
+tree_unresolved(struct node *nd, const char *addr, const char *why)
+{
+	nd->prep_error = EINVAL;
+	nd->prep_step = STEP_NONE;
+	free(nd->prep_text);
+	if (asprintf(&nd->prep_text, "cannot resolve %s: %s", addr, why) < 0)
+		nd->prep_text = NULL;
+}
+
+void
 tree_prepare(struct shell *sh, node_t n)
 {
 	struct node *nd = &sh->nodes[n];
@@ -221,7 +233,8 @@ tree_prepare(struct shell *sh, node_t n)
 	strlcpy(m.path, nd->path, sizeof(m.path));
 	nd->bus_owed++;
 	run_send(sh, &sh->bus, WIRE_PREPARE, 0, &m, NULL, 0);
-	ready_resolve(sh, n);
+	ready_prepare(sh, n);
+	probe_prepare(sh, n);
 }
 
 node_t

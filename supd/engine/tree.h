@@ -31,6 +31,9 @@ void tree_freed(struct shell *sh, node_t n);
 /* Ask logger and bus to prepare a worker (its first start waits for both). */
 void tree_prepare(struct shell *sh, node_t n);
 
+/* What its readiness or health is to connect to is no address: `why`. */
+void tree_unresolved(struct node *nd, const char *addr, const char *why);
+
 /* Is node n known to shell and core?  For numbers that came over a link. */
 bool tree_has(const struct shell *sh, uint32_t n);
 

@@ -11,7 +11,7 @@
 #include <arpa/inet.h>
 #include <sys/un.h>
 
-#include "engine/ready.h"
+#include "engine/dial.h"
 #include "engine/text.h"
 
 static void
@@ -19,7 +19,7 @@ split(const char *addr, int want, const char *want_host, const char *want_port)
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 
-	assert_int_equal(ready_split(addr, host, port), want);
+	assert_int_equal(dial_split(addr, host, port), want);
 	if (want < 0)
 		return;
 	assert_string_equal(host, want_host);
@@ -50,58 +50,57 @@ what_is_no_address_is_refused(void **state)
 static void
 numeric_addresses_need_nobody(void **state)
 {
-	struct ready_addr a[READY_ADDRS_MAX];
+	struct dial_addr a[DIAL_ADDRS_MAX];
 	const struct sockaddr_in *in = (void *)&a[0].sa;
 	char why[128];
 
 	(void)state;
 	assert_int_equal(
-	    ready_lookup_tcp("127.0.0.2:8080", a, why, sizeof(why)), 1);
+	    dial_lookup_tcp("127.0.0.2:8080", a, why, sizeof(why)), 1);
 	assert_int_equal(in->sin_family, AF_INET);
 	assert_int_equal(ntohs(in->sin_port), 8080);
 	assert_int_equal(ntohl(in->sin_addr.s_addr), 0x7f000002);
-	assert_int_equal(
-	    ready_lookup_tcp("[::1]:8080", a, why, sizeof(why)), 1);
+	assert_int_equal(dial_lookup_tcp("[::1]:8080", a, why, sizeof(why)), 1);
 	assert_int_equal(a[0].sa.ss_family, AF_INET6);
 }
 
 static void
 localhost_is_both_loopbacks(void **state)
 {
-	struct ready_addr a[READY_ADDRS_MAX];
+	struct dial_addr a[DIAL_ADDRS_MAX];
 	char why[128];
 
 	(void)state;
 	assert_int_equal(
-	    ready_lookup_tcp("localhost:1", a, why, sizeof(why)), 2);
+	    dial_lookup_tcp("localhost:1", a, why, sizeof(why)), 2);
 	assert_int_equal(a[0].sa.ss_family, AF_INET);
 	assert_int_equal(a[1].sa.ss_family, AF_INET6);
-	assert_int_equal(ready_lookup_tcp(":1", a, why, sizeof(why)), 2);
+	assert_int_equal(dial_lookup_tcp(":1", a, why, sizeof(why)), 2);
 }
 
 static void
 another_name_is_not_looked_up_here(void **state)
 {
-	struct ready_addr a[READY_ADDRS_MAX];
+	struct dial_addr a[DIAL_ADDRS_MAX];
 	char why[128];
 
 	(void)state;
 	assert_int_equal(
-	    ready_lookup_tcp("db.example:5432", a, why, sizeof(why)), 0);
+	    dial_lookup_tcp("db.example:5432", a, why, sizeof(why)), 0);
 }
 
 static void
 a_refusal_says_why(void **state)
 {
-	struct ready_addr a[READY_ADDRS_MAX];
+	struct dial_addr a[DIAL_ADDRS_MAX];
 	char why[128] = "";
 
 	(void)state;
 	assert_int_equal(
-	    ready_lookup_tcp("nonsense", a, why, sizeof(why)), -EINVAL);
+	    dial_lookup_tcp("nonsense", a, why, sizeof(why)), -EINVAL);
 	assert_string_equal(why, "not host:port");
-	assert_int_equal(ready_lookup_tcp("127.0.0.1:no-such-port-name", a, why,
-			     sizeof(why)),
+	assert_int_equal(
+	    dial_lookup_tcp("127.0.0.1:no-such-port-name", a, why, sizeof(why)),
 	    -EINVAL);
 	assert_true(strlen(why) > 0);
 }
@@ -109,18 +108,18 @@ a_refusal_says_why(void **state)
 static void
 a_relative_socket_is_below_cwd(void **state)
 {
-	struct ready_addr a;
+	struct dial_addr a;
 	const struct sockaddr_un *un = (void *)&a.sa;
 	char longest[200];
 
 	(void)state;
-	assert_int_equal(ready_lookup_unix("s.sock", "/srv", &a), 0);
+	assert_int_equal(dial_lookup_unix("s.sock", "/srv", &a), 0);
 	assert_string_equal(un->sun_path, "/srv/s.sock");
-	assert_int_equal(ready_lookup_unix("/run/s", "/srv", &a), 0);
+	assert_int_equal(dial_lookup_unix("/run/s", "/srv", &a), 0);
 	assert_string_equal(un->sun_path, "/run/s");
 	memset(longest, 'x', sizeof(longest));
 	longest[sizeof(longest) - 1] = '\0';
-	assert_int_equal(ready_lookup_unix(longest, "/", &a), -ENAMETOOLONG);
+	assert_int_equal(dial_lookup_unix(longest, "/", &a), -ENAMETOOLONG);
 }
 
 static void

@@ -265,6 +265,8 @@ call_advance(struct engine *e, struct node *s)
 		start_settled(e, s, c);
 		return true;
 	}
+	if (c->state == CHILD_ENDED) /* it was ending of its own accord: R-7 */
+		child_stop(e, c, WHY_ASKED);
 	if (c->state != CHILD_STOPPED)
 		return false;
 	s->s.mode = MODE_IDLE;

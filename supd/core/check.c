@@ -21,6 +21,27 @@ check_deadline(const struct engine *e, const struct node *c)
 		    node_of(e, e->heap[c->heap_pos / 2])->deadline));
 }
 
+/* A ready worker's deadline is the earliest of its timers. */
+static void
+check_timers(const struct node *c)
+{
+	const struct worker *w = &c->w;
+
+	assert(!mono_before(w->old_at, c->deadline));
+	assert(!mono_before(w->beat_by, c->deadline));
+	assert(!mono_before(w->probe_at, c->deadline));
+	assert(c->deadline.ns == w->old_at.ns ||
+	       c->deadline.ns == w->beat_by.ns ||
+	       c->deadline.ns == w->probe_at.ns);
+	assert(w->probing <= (w->probe > 0));
+}
+
+static bool
+in_post_stop(const struct worker *w)
+{
+	return w->phase == PHASE_POST || w->phase == PHASE_POST_BACKOFF;
+}
+
 /* The public state and the private phase never contradict each other. */
 static void
 check_worker(const struct node *c)
@@ -37,24 +58,24 @@ check_worker(const struct node *c)
 		assert(w->phase == PHASE_NONE);
 		break;
 	case CHILD_STARTING:
-		assert(w->phase >= PHASE_TOKEN && w->phase <= PHASE_ABORT);
+		assert((w->phase >= PHASE_TOKEN && w->phase <= PHASE_ABORT) ||
+		       in_post_stop(w));
 		break;
 	case CHILD_READY:
 		assert(w->phase == PHASE_RUN);
+		check_timers(c);
 		break;
 	case CHILD_STOPPING:
-		assert(w->phase == PHASE_STOP);
+		assert(w->phase == PHASE_STOP || in_post_stop(w));
 		break;
 	case CHILD_STATE_N:
 		assert(false);
 	}
-	/* Every stopping child has a deadline, was killed, or may wait. */
-	if (w->phase == PHASE_STOP || w->phase == PHASE_ABORT)
-		assert(w->killed || c->heap_pos != 0 ||
-		       w->spec->stop[w->stage].wait_ns < 0 ||
-		       w->stage + 1 == w->spec->n_stop);
-	if (w->phase == PHASE_RUN)
-		assert(c->heap_pos == 0);
+	if (w->own)
+		assert(c->state == CHILD_STOPPING);
+	/* Whatever happens to it next, something will. */
+	if (w->phase != PHASE_NONE && w->phase != PHASE_RUN)
+		assert(w->killed || c->heap_pos != 0 || w->for_ever);
 }
 
 /* Its pause will end, or its retry is queued (or void: a stop is coming). */
@@ -96,7 +117,8 @@ check_children(const struct engine *e, const struct node *s)
 		/* An idle supervisor has seen to everybody (D1). */
 		if (s->s.mode == MODE_IDLE) {
 			assert(c->state != CHILD_STARTING);
-			assert(c->state != CHILD_STOPPING);
+			assert(c->state != CHILD_STOPPING ||
+			       (!c->is_sup && c->w.own));
 			assert(c->state != CHILD_ENDED);
 		}
 	}

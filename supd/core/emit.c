@@ -36,9 +36,12 @@ emit_state(struct engine *e, struct node *c, enum child_state to)
 		.cause = cause_of(e, c),
 	};
 
-	/* An end of its own begins a chain; a supervisor's goes on with it. */
-	if (to == CHILD_ENDED) {
-		eff.cause = c->is_sup ? c->s.cause : 0;
+	/*
+	 * An end of its own begins a chain, or goes on with what it began; a
+	 * supervisor's goes on with its own.
+	 */
+	if (to == CHILD_ENDED || (!c->is_sup && c->w.own)) {
+		eff.cause = c->is_sup ? c->s.cause : c->end_cause;
 		c->end_cause = eff.cause != 0 ? eff.cause : eff.seq;
 	}
 	c->state = to;
@@ -124,6 +127,29 @@ emit_reply(struct engine *e, uint64_t tag, enum result r, node_t n,
 	emit(e, &eff);
 }
 
+uint64_t
+emit_own(struct engine *e, struct node *c, enum report_kind r,
+    const struct reason *why, uint32_t used, uint32_t limit)
+{
+	struct effect eff = {
+		.kind = EFF_REPORT,
+		.node = node_id(e, c),
+		.inc = c->inc,
+		.report = r,
+		.reason = *why,
+		.seq = ++e->seq,
+		.used = used,
+		.limit = limit,
+	};
+
+	if (c->w.own)
+		eff.cause = c->end_cause;
+	else if (c->state != CHILD_READY)
+		eff.cause = cause_of(e, c);
+	emit(e, &eff);
+	return eff.seq;
+}
+
 void
 emit_spawn(struct engine *e, struct node *c)
 {
@@ -131,6 +157,22 @@ emit_spawn(struct engine *e, struct node *c)
 		.kind = EFF_SPAWN,
 		.node = node_id(e, c),
 		.inc = c->inc,
+		.proc = c->w.proc,
+	};
+
+	if (c->w.proc == PROC_POST_STOP)
+		eff.reason = c->last;
+	emit(e, &eff);
+}
+
+void
+emit_probe(struct engine *e, struct node *c)
+{
+	struct effect eff = {
+		.kind = EFF_PROBE,
+		.node = node_id(e, c),
+		.inc = c->inc,
+		.tag = c->w.probe,
 	};
 
 	emit(e, &eff);

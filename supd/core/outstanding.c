@@ -30,8 +30,18 @@ static void
 emit_worker(struct engine *e, struct node *c)
 {
 	switch (c->w.phase) {
+	case PHASE_PRE:
 	case PHASE_SPAWN:
 		emit_spawn(e, c);
+		break;
+	case PHASE_POST:
+		emit_spawn(e, c);
+		if (c->w.killed)
+			emit_signal(e, c, SIGKILL);
+		break;
+	case PHASE_RUN:
+		if (c->w.probing)
+			emit_probe(e, c);
 		break;
 	case PHASE_ABORT:
 	case PHASE_STOP:
@@ -42,7 +52,7 @@ emit_worker(struct engine *e, struct node *c)
 	case PHASE_BACKOFF:
 	case PHASE_SETTLE:
 	case PHASE_WAIT:
-	case PHASE_RUN:
+	case PHASE_POST_BACKOFF:
 	case PHASE_N:
 		break;
 	}

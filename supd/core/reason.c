@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "core/reason.h"
+#include "core/engine.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -153,9 +153,14 @@ hook_text(const struct reason *r, char *buf, size_t len)
 
 	if (r->under == REASON_TIMEOUT)
 		snprintf(end, sizeof(end), "not done in time");
+	else if (r->under == REASON_SPAWN)
+		snprintf(end, sizeof(end), "could not be started");
+	else if (r->under == REASON_KILLED)
+		snprintf(end, sizeof(end), "no time left");
 	else
 		end_text(r, r->under == REASON_SIGNAL, end, sizeof(end));
-	snprintf(buf, len, "pre_start: %s", end);
+	snprintf(buf, len, "%s: %s",
+	    r->hook == PROC_POST_STOP ? "post_stop" : "pre_start", end);
 }
 
 static void

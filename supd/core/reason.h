@@ -18,14 +18,20 @@ enum reason_kind {
 	REASON_FATAL,    /* code: an exit code of fatal_exit: never restarted */
 	REASON_SIGNAL,   /* code: the signal; core: dumped */
 	REASON_KILLED,   /* SIGKILL sent by supd itself */
-	REASON_UNHEALTHY, /* stopped by supd for what `why` says: not clean */
+	REASON_UNHEALTHY, /* stopped by supd for what `why` says: not clean;
+	                     under, code, core: how it then ended */
 	/* Start errors: the child never was ready. */
 	REASON_SPAWN,   /* step (enum spawn_step of wire.h), code: the errno */
 	REASON_EARLY,   /* ended before it was ready; under: EXIT or SIGNAL */
 	REASON_TIMEOUT, /* not ready within start_timeout */
-	REASON_HOOK,    /* pre_start failed; under: EXIT, SIGNAL or TIMEOUT */
-	REASON_CHILD,   /* a supervisor's child failed to start; child: which */
-	REASON_IGNORE,  /* `enabled: false`: rule S-9 */
+	/*
+	 * A hook failed.  pre_start: a start error; post_stop: only reported.
+	 * under: EXIT, SIGNAL, TIMEOUT, SPAWN (step, code), or KILLED: it was
+	 * cut short, or not begun, because shutdown_deadline had passed.
+	 */
+	REASON_HOOK,
+	REASON_CHILD,  /* a supervisor's child failed to start; child: which */
+	REASON_IGNORE, /* `enabled: false`: rule S-9 */
 	REASON_N
 };
 
@@ -50,7 +56,9 @@ enum reason_why {
 struct reason {
 	uint8_t kind;   /* enum reason_kind */
 	uint8_t why;    /* enum reason_why */
-	uint8_t under;  /* REASON_EARLY: enum reason_kind of the end itself */
+	uint8_t under;  /* EARLY, UNHEALTHY, HOOK: enum reason_kind of the end
+	                   itself */
+	uint8_t hook;   /* REASON_HOOK: enum proc_kind of engine.h */
 	bool core;      /* a core was dumped */
 	int32_t code;   /* exit code, signal or errno */
 	int32_t step;   /* REASON_SPAWN: which step failed */

@@ -83,9 +83,12 @@ child_stop(struct engine *e, struct node *c, enum reason_why why)
 		deadline_clear(e, c);
 		emit_state(e, c, CHILD_STOPPED);
 		return;
+	case CHILD_STOPPING:
+		if (!c->is_sup)
+			worker_take_over(c, why);
+		return;
 	case CHILD_STOPPED:
 	case CHILD_STARTING:
-	case CHILD_STOPPING:
 	case CHILD_STATE_N:
 		return;
 	}
@@ -348,13 +351,13 @@ sup_down(struct engine *e, struct node *s)
 	}
 }
 
-/* It would not start because the root's stop has given up a start. */
+/* It would not start because a stop, of a supervisor above, has given it up. */
 static bool
 was_given_up(const struct engine *e, const struct node *c)
 {
 	while (c->used && c->last.kind == REASON_CHILD)
 		c = node_of(e, c->last.child);
-	return e->shutting_down && c->last.kind == REASON_SHUTDOWN;
+	return c->last.kind == REASON_SHUTDOWN;
 }
 
 /* The child under the cursor would not start. */
@@ -524,8 +527,10 @@ stop_advance(struct engine *e, struct node *s)
 	case CHILD_WAITING:
 		child_stop(e, c, stop_why(s));
 		return true;
+	case CHILD_STOPPING: /* perhaps of its own accord */
+		child_stop(e, c, stop_why(s));
+		return false;
 	case CHILD_STARTING:
-	case CHILD_STOPPING:
 	case CHILD_STATE_N:
 		return false;
 	}

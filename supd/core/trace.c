@@ -82,11 +82,26 @@ trace_event(
 	else if (ev->kind == EV_SPAWN_FAILED)
 		snprintf(buf, len, "%s %" PRIu64 " %s step %d error %d", path,
 		    ev->inc, name, (int)ev->step, (int)ev->code);
+	else if (ev->kind == EV_BEAT || ev->kind == EV_PROBED)
+		snprintf(buf, len, "%s %" PRIu64 " %s %d", path, ev->inc, name,
+		    (int)ev->code);
 	else if (ev->inc != 0)
 		snprintf(buf, len, "%s %" PRIu64 " %s", path, ev->inc, name);
 	else
 		snprintf(buf, len, "%s %s", path, name);
 	return buf;
+}
+
+static const char *
+proc_suffix(enum proc_kind p)
+{
+	static const char *const t[PROC_KIND_N] = {
+		[PROC_MAIN] = "",
+		[PROC_PRE_START] = " pre_start",
+		[PROC_POST_STOP] = " post_stop",
+	};
+
+	return p < PROC_KIND_N ? t[p] : "?";
 }
 
 const char *
@@ -99,7 +114,8 @@ trace_effect(
 	reason_text(&eff->reason, why, sizeof(why));
 	switch (eff->kind) {
 	case EFF_SPAWN:
-		snprintf(buf, len, "spawn %s %" PRIu64, path, eff->inc);
+		snprintf(buf, len, "spawn %s %" PRIu64 "%s", path, eff->inc,
+		    proc_suffix(eff->proc));
 		break;
 	case EFF_SIGNAL:
 		snprintf(buf, len, "signal %s %" PRIu64 " %s%s", path, eff->inc,

@@ -15,12 +15,15 @@ enum phase {
 	PHASE_NONE,    /* no process */
 	PHASE_TOKEN,   /* STARTING: held back by start_rate */
 	PHASE_BACKOFF, /* STARTING: fork failed for want of resources */
+	PHASE_PRE,     /* STARTING: pre_start runs */
 	PHASE_SPAWN,   /* STARTING: EFF_SPAWN sent */
 	PHASE_SETTLE,  /* STARTING: executed; start_grace or delay is running */
 	PHASE_WAIT,    /* STARTING: executed; waits for EV_READY */
 	PHASE_ABORT,   /* STARTING: being killed; `failure` is the outcome */
 	PHASE_RUN,     /* READY */
 	PHASE_STOP,    /* STOPPING */
+	PHASE_POST, /* STARTING (it has failed) or STOPPING: post_stop runs */
+	PHASE_POST_BACKOFF, /* the same, but its fork failed as in BACKOFF */
 	PHASE_N
 };
 
@@ -118,12 +121,27 @@ struct sup {
 struct worker {
 	const struct worker_spec *spec;
 	enum phase phase;
-	uint32_t stage; /* of the stop */
-	bool killed;    /* we have sent SIGKILL */
-	mono_t start_deadline;
+	enum proc_kind proc; /* of this incarnation */
+	uint32_t stage;      /* of the stop */
+	bool killed;         /* we have sent SIGKILL */
+	bool for_ever;       /* what it waits for may take for ever */
+	bool executed;       /* the main program, in this start */
+	/*
+	 * STOPPING although nobody has ordered it: it is unhealthy, or has
+	 * ended and its post_stop runs.  It will be ENDED then.
+	 */
+	bool own;
+	mono_t start_deadline; /* and that of a hook */
 	int64_t backoff_ns;
 	struct reason failure; /* PHASE_ABORT */
 	uint32_t attempts;     /* restarts of it in a row (max_attempts) */
+	/* PHASE_RUN; see health.c: */
+	mono_t probe_at; /* the next probe; while probing: when it has failed */
+	mono_t beat_by;  /* heartbeat */
+	mono_t old_at;   /* max_lifetime */
+	uint64_t probe;  /* tag of the last one; counts up */
+	uint32_t n_bad;  /* failed probes in a row */
+	bool probing;
 };
 
 struct node {
@@ -235,6 +253,10 @@ void emit_gave_up(
 void emit_reply(struct engine *e, uint64_t tag, enum result r, node_t n,
     const struct reason *why);
 void emit_spawn(struct engine *e, struct node *c);
+void emit_probe(struct engine *e, struct node *c);
+/* What a child does of its own accord; it returns the seq of its report. */
+uint64_t emit_own(struct engine *e, struct node *c, enum report_kind r,
+    const struct reason *why, uint32_t used, uint32_t limit);
 void emit_signal(struct engine *e, struct node *c, int sig);
 void emit_freed(struct engine *e, node_t n);
 void emit_done(struct engine *e, const struct reason *why);
@@ -252,6 +274,49 @@ void worker_respec(
     struct engine *e, struct node *c, const struct worker_spec *spec);
 void worker_event(struct engine *e, struct node *c, const struct event *ev);
 void worker_due(struct engine *e, struct node *c);
+
+/* For hook.c and health.c: */
+
+/* An order has come while it stops of its own accord: it is our stop now. */
+void worker_take_over(struct node *c, enum reason_why why);
+/* Spawn the next process of this start, when start_rate lets it. */
+void worker_spawn_in_turn(
+    struct engine *e, struct node *c, enum proc_kind proc, int64_t limit_ns);
+/* The start has failed, and no process is left of it. */
+void worker_start_failed(
+    struct engine *e, struct node *c, const struct reason *why);
+/* No process is left, and no hook: tell its supervisor. */
+void worker_over(struct engine *e, struct node *c);
+/* SIGKILL, once. */
+void worker_sigkill(struct engine *e, struct node *c);
+/* shutdown_deadline of a supervisor above has passed. */
+bool worker_must_die(const struct engine *e, const struct node *c);
+/* A fork failed: the instant of the next try, or MONO_NEVER: it is final. */
+mono_t worker_fork_again(
+    struct engine *e, struct node *c, const struct event *ev);
+
+/* ---- hook.c: pre_start and post_stop ----------------------------------- */
+
+/* pre_start has ended, or could not be spawned. */
+void hook_pre_ended(struct engine *e, struct node *c, const struct event *ev);
+/*
+ * The main program is no more, and c->last says why: run its post_stop.
+ * False: there is none to run.
+ */
+bool hook_post_start(struct engine *e, struct node *c);
+/* post_stop has ended, or could not be spawned. */
+void hook_post_ended(struct engine *e, struct node *c, const struct event *ev);
+/* A hook's deadline, or the instant to fork again, has come. */
+void hook_due(struct engine *e, struct node *c);
+/* shutdown_deadline has passed. */
+void hook_kill_now(struct engine *e, struct node *c);
+
+/* ---- health.c: a ready worker that is not well ------------------------- */
+
+void health_begin(struct engine *e, struct node *c);
+void health_probed(struct engine *e, struct node *c, const struct event *ev);
+void health_beat(struct engine *e, struct node *c, const struct event *ev);
+void health_due(struct engine *e, struct node *c);
 
 /* ---- retry.c: restarts in a row ---------------------------------------- */
 

@@ -18,15 +18,54 @@
 #define BACKOFF_MAX_NS (5 * NS_PER_S)
 
 static void
-start_failed(struct engine *e, struct node *c, const struct reason *why)
+wait_until(struct engine *e, struct node *c, mono_t at)
 {
+	deadline_set(e, c, at);
+	c->w.for_ever = mono_is_never(at);
+}
+
+void
+worker_start_failed(struct engine *e, struct node *c, const struct reason *why)
+{
+	c->last = *why;
+	c->last_end = e->now;
+	worker_over(e, c);
+}
+
+void
+worker_over(struct engine *e, struct node *c)
+{
+	bool own = c->w.own;
+
 	c->w.phase = PHASE_NONE;
+	deadline_clear(e, c);
+	if (c->state == CHILD_STARTING)
+		c->outcome = OUTCOME_FAILED;
+	emit_state(e, c, own ? CHILD_ENDED : CHILD_STOPPED);
+	c->w.own = false;
+	if (own)
+		child_ended(e, c);
+	else
+		child_settled(e, c);
+}
+
+/*
+ * The main program is no more.  If it had been executed its post_stop runs
+ * before anybody hears of it.
+ */
+static void
+main_over(struct engine *e, struct node *c, const struct reason *why)
+{
 	deadline_clear(e, c);
 	c->last = *why;
 	c->last_end = e->now;
-	c->outcome = OUTCOME_FAILED;
-	emit_state(e, c, CHILD_STOPPED);
-	child_settled(e, c);
+	if (c->w.phase == PHASE_RUN) {
+		retry_was_ready(e, c);
+		c->w.own = true;
+		c->end_cause = 0; /* it begins a chain */
+	}
+	if (!hook_post_start(e, c))
+		worker_over(e, c);
 }
 
 static void
@@ -37,20 +76,22 @@ became_ready(struct engine *e, struct node *c)
 	deadline_clear(e, c);
 	c->outcome = OUTCOME_OK;
 	emit_state(e, c, CHILD_READY);
+	health_begin(e, c);
 	child_settled(e, c);
 }
 
 static void
 spawn_now(struct engine *e, struct node *c)
 {
-	c->w.phase = PHASE_SPAWN;
-	deadline_set(e, c, c->w.start_deadline);
+	c->w.phase = c->w.proc == PROC_PRE_START ? PHASE_PRE : PHASE_SPAWN;
+	wait_until(e, c, c->w.start_deadline);
 	emit_spawn(e, c);
 }
 
 /* start_rate: one spawn an interval, in the order they were asked for. */
-static void
-spawn_in_turn(struct engine *e, struct node *c)
+void
+worker_spawn_in_turn(
+    struct engine *e, struct node *c, enum proc_kind proc, int64_t limit_ns)
 {
 	mono_t at = e->now;
 
@@ -59,26 +100,31 @@ spawn_in_turn(struct engine *e, struct node *c)
 			at = e->next_spawn;
 		e->next_spawn = mono_add(at, e->spawn_interval_ns);
 	}
-	c->w.start_deadline = mono_add(at, c->w.spec->start_timeout_ns);
+	c->w.proc = proc;
+	c->w.backoff_ns = 0;
+	c->w.start_deadline = mono_add(at, limit_ns);
 	if (!mono_before(e->now, at)) {
 		spawn_now(e, c);
 		return;
 	}
 	c->w.phase = PHASE_TOKEN;
-	deadline_set(e, c, at);
+	wait_until(e, c, at);
 }
+
+static const struct reason refused = { .kind = REASON_SHUTDOWN,
+	.why = WHY_ASKED };
 
 void
 worker_start(struct engine *e, struct node *c)
 {
-	static const struct reason refused = { .kind = REASON_SHUTDOWN,
-		.why = WHY_ASKED };
+	const struct worker_spec *spec = c->w.spec;
 
 	assert(c->w.phase == PHASE_NONE);
+	assert(!c->w.own);
 	c->w.killed = false;
+	c->w.executed = false;
 	c->w.stage = 0;
-	c->w.backoff_ns = 0;
-	if (!c->w.spec->enabled) {
+	if (!spec->enabled) {
 		c->outcome = OUTCOME_IGNORED;
 		c->last = (struct reason){ .kind = REASON_IGNORE };
 		child_settled(e, c);
@@ -86,11 +132,13 @@ worker_start(struct engine *e, struct node *c)
 	}
 	c->inc++;
 	emit_state(e, c, CHILD_STARTING);
-	if (e->shutting_down) {
-		start_failed(e, c, &refused);
-		return;
-	}
-	spawn_in_turn(e, c);
+	if (e->shutting_down || worker_must_die(e, c))
+		worker_start_failed(e, c, &refused);
+	else if (spec->pre_start)
+		worker_spawn_in_turn(
+		    e, c, PROC_PRE_START, spec->hook_timeout_ns);
+	else
+		worker_spawn_in_turn(e, c, PROC_MAIN, spec->start_timeout_ns);
 }
 
 static void
@@ -99,6 +147,7 @@ executed(struct engine *e, struct node *c)
 	const struct worker_spec *spec = c->w.spec;
 	int64_t settle_ns = 0;
 
+	c->w.executed |= c->w.proc == PROC_MAIN;
 	if (c->w.phase != PHASE_SPAWN)
 		return;
 	switch (spec->ready) {
@@ -118,7 +167,7 @@ executed(struct engine *e, struct node *c)
 		return;
 	}
 	c->w.phase = PHASE_SETTLE;
-	deadline_set(e, c, mono_add(e->now, settle_ns));
+	wait_until(e, c, mono_add(e->now, settle_ns));
 }
 
 /* The fork failed, but not because of this program: try again. */
@@ -129,23 +178,35 @@ is_resource_error(const struct event *ev)
 	       ev->code == ENFILE;
 }
 
-/* A process that was ready is no more. */
-static void
-over(struct engine *e, struct node *c, const struct reason *why)
+mono_t
+worker_fork_again(struct engine *e, struct node *c, const struct event *ev)
 {
-	bool asked = c->w.phase == PHASE_STOP;
+	mono_t again;
 
-	if (!asked)
-		retry_was_ready(e, c);
-	c->w.phase = PHASE_NONE;
-	c->last = *why;
-	c->last_end = e->now;
-	deadline_clear(e, c);
-	emit_state(e, c, asked ? CHILD_STOPPED : CHILD_ENDED);
-	if (asked)
-		child_settled(e, c);
-	else
-		child_ended(e, c);
+	c->w.backoff_ns =
+	    c->w.backoff_ns == 0 ? BACKOFF_MIN_NS : c->w.backoff_ns * 2;
+	if (c->w.backoff_ns > BACKOFF_MAX_NS)
+		c->w.backoff_ns = BACKOFF_MAX_NS;
+	again = mono_add(e->now, c->w.backoff_ns);
+	if (is_resource_error(ev) && mono_before(again, c->w.start_deadline))
+		return again;
+	return MONO_NEVER;
+}
+
+static void
+start_spawn_failed(struct engine *e, struct node *c, const struct event *ev,
+    const struct reason *why)
+{
+	mono_t again = worker_fork_again(e, c, ev);
+
+	if (!mono_is_never(again)) {
+		c->w.phase = PHASE_BACKOFF;
+		wait_until(e, c, again);
+	} else if (c->w.phase == PHASE_PRE) {
+		hook_pre_ended(e, c, ev);
+	} else {
+		worker_start_failed(e, c, why);
+	}
 }
 
 static void
@@ -156,30 +217,33 @@ spawn_failed(struct engine *e, struct node *c, const struct event *ev)
 		.step = ev->step,
 		.code = ev->code,
 	};
-	mono_t again;
 
-	if (c->w.phase == PHASE_ABORT) {
-		start_failed(e, c, &c->w.failure);
+	switch (c->w.phase) {
+	case PHASE_PRE:
+	case PHASE_SPAWN:
+		start_spawn_failed(e, c, ev, &why);
 		return;
-	}
-	if (c->w.phase == PHASE_RUN || c->w.phase == PHASE_STOP) {
+	case PHASE_ABORT:
+		worker_start_failed(e, c, &c->w.failure);
+		return;
+	case PHASE_RUN:
+	case PHASE_STOP:
 		/* Ready overtook a step that failed late: it has ended. */
-		over(e, c, &why);
+		c->w.executed = false;
+		main_over(e, c, &why);
+		return;
+	case PHASE_POST:
+		hook_post_ended(e, c, ev);
+		return;
+	case PHASE_NONE:
+	case PHASE_TOKEN:
+	case PHASE_BACKOFF:
+	case PHASE_SETTLE:
+	case PHASE_WAIT:
+	case PHASE_POST_BACKOFF:
+	case PHASE_N:
 		return;
 	}
-	if (c->w.phase != PHASE_SPAWN)
-		return;
-	c->w.backoff_ns =
-	    c->w.backoff_ns == 0 ? BACKOFF_MIN_NS : c->w.backoff_ns * 2;
-	if (c->w.backoff_ns > BACKOFF_MAX_NS)
-		c->w.backoff_ns = BACKOFF_MAX_NS;
-	again = mono_add(e->now, c->w.backoff_ns);
-	if (is_resource_error(ev) && mono_before(again, c->w.start_deadline)) {
-		c->w.phase = PHASE_BACKOFF;
-		deadline_set(e, c, again);
-		return;
-	}
-	start_failed(e, c, &why);
 }
 
 /* What an end means, when nobody asked for it (table 0.1). */
@@ -230,32 +294,51 @@ stopped_reason(const struct node *c, const struct event *ev)
 	return r;
 }
 
+/* And after we have stopped it because it was not well. */
+static struct reason
+unhealthy_reason(const struct node *c, const struct event *ev)
+{
+	struct reason r = plain_reason(c->w.spec, ev);
+
+	r.under = r.kind;
+	r.kind = REASON_UNHEALTHY;
+	r.why = (uint8_t)c->why;
+	return r;
+}
+
 static void
 ended(struct engine *e, struct node *c, const struct event *ev)
 {
 	struct reason r = plain_reason(c->w.spec, ev);
 
 	switch (c->w.phase) {
+	case PHASE_PRE:
+		hook_pre_ended(e, c, ev);
+		return;
 	case PHASE_SPAWN:
 	case PHASE_SETTLE:
 	case PHASE_WAIT:
 		r.under = r.kind;
 		r.kind = REASON_EARLY;
-		start_failed(e, c, &r);
+		main_over(e, c, &r);
 		return;
 	case PHASE_ABORT:
-		start_failed(e, c, &c->w.failure);
+		main_over(e, c, &c->w.failure);
 		return;
 	case PHASE_RUN:
-		over(e, c, &r);
+		main_over(e, c, &r);
 		return;
 	case PHASE_STOP:
-		r = stopped_reason(c, ev);
-		over(e, c, &r);
+		r = c->w.own ? unhealthy_reason(c, ev) : stopped_reason(c, ev);
+		main_over(e, c, &r);
+		return;
+	case PHASE_POST:
+		hook_post_ended(e, c, ev);
 		return;
 	case PHASE_NONE:
 	case PHASE_TOKEN:
 	case PHASE_BACKOFF:
+	case PHASE_POST_BACKOFF:
 	case PHASE_N:
 		return; /* no process that could have ended */
 	}
@@ -276,11 +359,19 @@ worker_event(struct engine *e, struct node *c, const struct event *ev)
 	case EV_READY:
 		/* May overtake EV_EXECED: it comes by another way. */
 		if (c->w.spec->ready == READY_EVENT &&
-		    (c->w.phase == PHASE_SPAWN || c->w.phase == PHASE_WAIT))
+		    (c->w.phase == PHASE_SPAWN || c->w.phase == PHASE_WAIT)) {
+			c->w.executed = true;
 			became_ready(e, c);
+		}
 		break;
 	case EV_EXITED:
 		ended(e, c, ev);
+		break;
+	case EV_BEAT:
+		health_beat(e, c, ev);
+		break;
+	case EV_PROBED:
+		health_probed(e, c, ev);
 		break;
 	case EV_SPAWNED:
 	case EV_TICK:
@@ -292,8 +383,6 @@ worker_event(struct engine *e, struct node *c, const struct event *ev)
 	case EV_DELETE_CHILD:
 	case EV_CLEAR:
 	case EV_RETRY:
-	case EV_BEAT:
-	case EV_PROBED:
 	case EV_RELOAD:
 	case EV_APPLY:
 	case EV_KIND_N:
@@ -308,8 +397,8 @@ worker_respec(struct engine *e, struct node *c, const struct worker_spec *spec)
 	(void)e;
 }
 
-static bool
-must_kill_now(const struct engine *e, const struct node *c)
+bool
+worker_must_die(const struct engine *e, const struct node *c)
 {
 	for (node_t n = c->parent; n != NODE_NONE; n = node_of(e, n)->parent)
 		if (node_of(e, n)->s.kill_now)
@@ -323,7 +412,7 @@ run_stage(struct engine *e, struct node *c)
 {
 	const struct worker_spec *spec = c->w.spec;
 
-	deadline_clear(e, c);
+	wait_until(e, c, MONO_NEVER);
 	for (;;) {
 		const struct stop_stage *st = &spec->stop[c->w.stage];
 
@@ -334,8 +423,7 @@ run_stage(struct engine *e, struct node *c)
 		}
 		if (st->wait_ns != 0 || c->w.stage + 1 == spec->n_stop) {
 			if (c->w.stage + 1 < spec->n_stop)
-				deadline_set(
-				    e, c, mono_add(e->now, st->wait_ns));
+				wait_until(e, c, mono_add(e->now, st->wait_ns));
 			return;
 		}
 		c->w.stage++;
@@ -343,7 +431,17 @@ run_stage(struct engine *e, struct node *c)
 }
 
 static void
-kill_it(struct engine *e, struct node *c)
+next_stage(struct engine *e, struct node *c)
+{
+	c->w.stage++;
+	if (c->w.stage < c->w.spec->n_stop)
+		run_stage(e, c);
+	else /* a reload has made it shorter meanwhile */
+		worker_sigkill(e, c);
+}
+
+void
+worker_sigkill(struct engine *e, struct node *c)
 {
 	if (c->w.killed)
 		return;
@@ -356,8 +454,8 @@ static void
 begin_stop(struct engine *e, struct node *c)
 {
 	c->w.stage = 0;
-	if (must_kill_now(e, c))
-		kill_it(e, c);
+	if (worker_must_die(e, c))
+		worker_sigkill(e, c);
 	else
 		run_stage(e, c);
 }
@@ -373,29 +471,54 @@ worker_stop(struct engine *e, struct node *c)
 }
 
 void
+worker_take_over(struct node *c, enum reason_why why)
+{
+	if (c->w.phase == PHASE_STOP && c->w.own) {
+		c->w.own = false;
+		c->why = why;
+	}
+}
+
+void
 worker_abort(struct engine *e, struct node *c, const struct reason *why)
 {
 	assert(c->state == CHILD_STARTING);
-	if (c->w.phase == PHASE_ABORT)
+	switch (c->w.phase) {
+	case PHASE_TOKEN:
+	case PHASE_BACKOFF:
+		worker_start_failed(e, c, why);
 		return;
-	if (c->w.phase == PHASE_TOKEN || c->w.phase == PHASE_BACKOFF) {
-		start_failed(e, c, why);
+	case PHASE_PRE:
+	case PHASE_SPAWN:
+	case PHASE_SETTLE:
+	case PHASE_WAIT:
+		c->w.phase = PHASE_ABORT;
+		c->w.failure = *why;
+		if (why->kind == REASON_TIMEOUT || why->kind == REASON_HOOK)
+			worker_sigkill(e, c); /* D5: as start_link's timeout */
+		else
+			begin_stop(e, c);
 		return;
+	case PHASE_NONE:
+	case PHASE_ABORT:
+	case PHASE_RUN:
+	case PHASE_STOP:
+	case PHASE_POST:
+	case PHASE_POST_BACKOFF:
+	case PHASE_N:
+		return; /* it has failed already */
 	}
-	c->w.phase = PHASE_ABORT;
-	c->w.failure = *why;
-	if (why->kind == REASON_TIMEOUT) {
-		kill_it(e, c); /* D5: as start_link with a timeout does */
-		return;
-	}
-	begin_stop(e, c);
 }
 
 void
 worker_kill_now(struct engine *e, struct node *c)
 {
-	if (c->w.phase == PHASE_STOP || c->w.phase == PHASE_ABORT)
-		kill_it(e, c);
+	if (c->w.phase == PHASE_POST || c->w.phase == PHASE_POST_BACKOFF)
+		hook_kill_now(e, c);
+	else if (c->w.phase == PHASE_STOP || c->w.phase == PHASE_ABORT)
+		worker_sigkill(e, c);
+	else if (c->state == CHILD_STARTING)
+		worker_abort(e, c, &refused);
 }
 
 void
@@ -403,11 +526,6 @@ worker_due(struct engine *e, struct node *c)
 {
 	static const struct reason timeout = { .kind = REASON_TIMEOUT };
 
-	if (c->w.phase == PHASE_NONE) {
-		retry_now(e, c);
-		return;
-	}
-	deadline_clear(e, c);
 	switch (c->w.phase) {
 	case PHASE_BACKOFF:
 		c->inc++;
@@ -425,12 +543,19 @@ worker_due(struct engine *e, struct node *c)
 		return;
 	case PHASE_ABORT:
 	case PHASE_STOP:
-		assert(c->w.stage + 1 < c->w.spec->n_stop);
-		c->w.stage++;
-		run_stage(e, c);
+		next_stage(e, c);
 		return;
-	case PHASE_NONE:
+	case PHASE_PRE:
+	case PHASE_POST:
+	case PHASE_POST_BACKOFF:
+		hook_due(e, c);
+		return;
 	case PHASE_RUN:
+		health_due(e, c);
+		return;
+	case PHASE_NONE: /* WAITING */
+		retry_now(e, c);
+		return;
 	case PHASE_N:
 		return;
 	}

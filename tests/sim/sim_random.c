@@ -29,6 +29,11 @@ struct proc {
 	bool execed;
 	uint64_t inc;
 	uint64_t ended; /* the last incarnation whose end was told */
+	enum proc_kind kind;
+	enum child_state state; /* as the effects have told it */
+	bool prepared;          /* pre_start went well, in this start */
+	bool dirty;             /* ran, and its post_stop has not run yet */
+	uint64_t probe;         /* the last one asked for */
 };
 
 static struct world {
@@ -56,6 +61,44 @@ rnd(uint32_t below)
 	return (uint32_t)((w.rng * UINT64_C(0x2545f4914f6cdd1d)) >> 33) % below;
 }
 
+/* One at a time, each a new incarnation, the hooks around the program. */
+static void
+on_spawn(const struct effect *eff)
+{
+	const struct worker_spec *s = engine_worker_spec(w.e, eff->node);
+	struct proc *p = &w.proc[eff->node];
+
+	assert_false(p->alive);
+	assert_true(eff->inc > p->inc);
+	if (eff->proc == PROC_POST_STOP) {
+		assert_true(p->dirty);
+		assert_int_not_equal(eff->reason.kind, REASON_NONE);
+	} else {
+		assert_int_equal(p->state, CHILD_STARTING);
+		assert_false(p->dirty);
+		assert_int_equal(eff->proc,
+		    s->pre_start && !p->prepared ? PROC_PRE_START : PROC_MAIN);
+	}
+	p->alive = true;
+	p->execed = false;
+	p->inc = eff->inc;
+	p->kind = eff->proc;
+}
+
+static void
+on_state(const struct effect *eff)
+{
+	struct proc *p = &w.proc[eff->node];
+
+	p->state = eff->to;
+	if (eff->to == CHILD_STARTING)
+		p->prepared = false;
+	if (eff->to == CHILD_STOPPED || eff->to == CHILD_ENDED) {
+		assert_false(p->alive);
+		assert_false(p->dirty);
+	}
+}
+
 static void
 on_effect(void *ctx, const struct effect *eff)
 {
@@ -64,11 +107,7 @@ on_effect(void *ctx, const struct effect *eff)
 	(void)ctx;
 	switch (eff->kind) {
 	case EFF_SPAWN:
-		assert_false(p->alive);
-		assert_true(eff->inc > p->inc);
-		p->alive = true;
-		p->execed = false;
-		p->inc = eff->inc;
+		on_spawn(eff);
 		break;
 	case EFF_SIGNAL:
 		/* Only what is believed alive is signalled. */
@@ -87,8 +126,18 @@ on_effect(void *ctx, const struct effect *eff)
 			assert_false(w.proc[n].alive);
 		break;
 	case EFF_STATE:
+		on_state(eff);
+		break;
 	case EFF_REPORT:
+		if (eff->report == REPORT_HOOK_FAILED)
+			p->dirty = false; /* it may have had no time at all */
+		break;
 	case EFF_PROBE:
+		assert_int_equal(p->state, CHILD_READY);
+		assert_int_equal(eff->inc, p->inc);
+		assert_true(eff->tag > p->probe);
+		p->probe = eff->tag;
+		break;
 	case EFF_KIND_N:
 		break;
 	}
@@ -119,6 +168,26 @@ random_retry(struct worker_spec *s)
 	s->reset_after_ns = (1 + rnd(10)) * 200 * NS_PER_MS;
 }
 
+/* Hooks, probes, heartbeat, max_lifetime, or not. */
+static void
+random_life(struct worker_spec *s)
+{
+	s->pre_start = rnd(4) == 0;
+	s->post_stop = rnd(4) == 0;
+	s->hook_timeout_ns = rnd(4) == 0 ? -1 : (1 + rnd(4)) * 500 * NS_PER_MS;
+	if (rnd(4) == 0)
+		s->health = (struct health){
+			.interval_ns = (1 + rnd(4)) * 100 * NS_PER_MS,
+			.timeout_ns = (1 + rnd(3)) * 100 * NS_PER_MS,
+			.initial_delay_ns = rnd(3) * 100 * NS_PER_MS,
+			.failures = 1 + rnd(3),
+		};
+	if (rnd(4) == 0)
+		s->heartbeat_ns = (1 + rnd(10)) * 100 * NS_PER_MS;
+	if (rnd(6) == 0)
+		s->max_lifetime_ns = (1 + rnd(10)) * 200 * NS_PER_MS;
+}
+
 static const struct worker_spec *
 random_worker(bool may_be_significant)
 {
@@ -138,6 +207,7 @@ random_worker(bool may_be_significant)
 		.success = { .code = { 1 } },
 	};
 	random_retry(s);
+	random_life(s);
 	s->significant = may_be_significant && s->restart != PERMANENT;
 	if (rnd(6) == 0) {
 		s->stop[0] = (struct stop_stage){ SIGKILL, 0 };
@@ -186,6 +256,59 @@ random_sup(node_t parent, int depth)
 	return n;
 }
 
+/* It says something, or answers a probe. */
+static struct event
+word_of(node_t n)
+{
+	struct event ev = { .kind = EV_READY, .node = n };
+	const struct proc *p = &w.proc[n];
+
+	ev.inc = p->inc;
+	if (rnd(3) == 0) {
+		ev.kind = EV_BEAT;
+		ev.code = rnd(8) == 0;
+	} else if (rnd(3) == 0) {
+		ev.kind = EV_PROBED;
+		ev.code = (int)rnd(2);
+		ev.tag = p->probe - (rnd(8) == 0);
+	}
+	return ev;
+}
+
+static struct event
+end_of(node_t n)
+{
+	struct event ev = { .kind = EV_EXITED, .node = n };
+	struct proc *p = &w.proc[n];
+
+	ev.inc = p->inc;
+	ev.is_signal = rnd(2);
+	ev.code = ev.is_signal ? (rnd(2) ? SIGTERM : SIGKILL) : (int)rnd(3);
+	if (p->kind != PROC_MAIN && rnd(2)) { /* hooks mostly do well */
+		ev.is_signal = false;
+		ev.code = 0;
+	}
+	return ev;
+}
+
+/* Its last: what must come of it is noted before the core hears of it. */
+static void
+tell_end(const struct event *ev)
+{
+	struct proc *p = &w.proc[ev->node];
+
+	assert_true(p->inc > p->ended);
+	p->ended = p->inc;
+	p->alive = false;
+	if (p->kind == PROC_PRE_START)
+		p->prepared = !ev->is_signal && ev->code == 0;
+	else if (p->kind == PROC_MAIN && p->execed)
+		p->dirty = engine_worker_spec(w.e, ev->node)->post_stop;
+	else if (p->kind == PROC_POST_STOP)
+		p->dirty = false;
+	step(*ev);
+}
+
 /* Something that the world does to one process, or tells about it. */
 static void
 process_event(node_t n)
@@ -211,15 +334,11 @@ process_event(node_t n)
 		ev.kind = EV_EXECED;
 		p->execed = true;
 	} else if (rnd(2) == 0) {
-		ev.kind = EV_READY;
+		ev = word_of(n);
 	} else {
-		ev.kind = EV_EXITED;
-		ev.is_signal = rnd(2);
-		ev.code =
-		    ev.is_signal ? (rnd(2) ? SIGTERM : SIGKILL) : (int)rnd(3);
-		assert_true(p->inc > p->ended);
-		p->ended = p->inc;
-		p->alive = false;
+		ev = end_of(n);
+		tell_end(&ev);
+		return;
 	}
 	step(ev);
 }
@@ -251,8 +370,10 @@ random_call(void)
 static void
 nonsense(void)
 {
+	static const enum event_kind kinds[] = { EV_SPAWNED, EV_EXECED,
+		EV_SPAWN_FAILED, EV_READY, EV_EXITED, EV_BEAT, EV_PROBED };
 	struct event ev = {
-		.kind = (enum event_kind)(EV_SPAWNED + rnd(5)),
+		.kind = kinds[rnd(7)],
 		.node = rnd(CAP + 20),
 		.inc = rnd(3),
 		.code = (int)rnd(200),
@@ -284,8 +405,7 @@ bring_down(void)
 		for (node_t n = 1; n <= CAP; n++) {
 			if (!w.proc[n].alive || w.done)
 				continue;
-			w.proc[n].alive = false;
-			step((struct event){ .kind = EV_EXITED,
+			tell_end(&(struct event){ .kind = EV_EXITED,
 			    .node = n,
 			    .inc = w.proc[n].inc,
 			    .code = SIGTERM,

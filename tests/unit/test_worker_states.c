@@ -24,12 +24,15 @@ static const char *const phase_names[PHASE_N] = {
 	[PHASE_NONE] = "none",
 	[PHASE_TOKEN] = "token",
 	[PHASE_BACKOFF] = "backoff",
+	[PHASE_PRE] = "pre",
 	[PHASE_SPAWN] = "spawn",
 	[PHASE_SETTLE] = "settle",
 	[PHASE_WAIT] = "wait",
 	[PHASE_ABORT] = "abort",
 	[PHASE_RUN] = "run",
 	[PHASE_STOP] = "stop",
+	[PHASE_POST] = "post",
+	[PHASE_POST_BACKOFF] = "repost",
 };
 
 enum input {
@@ -37,14 +40,16 @@ enum input {
 	IN_NO_FORK,  /* spawn failed: EAGAIN */
 	IN_NO_SPAWN, /* spawn failed: ENOENT */
 	IN_READY,
-	IN_EXITED,
-	IN_DEADLINE,
-	IN_SHUTDOWN,
+	IN_EXIT_0,
+	IN_EXIT_1,
+	IN_UNWELL,
+	IN_DUE,
+	IN_STOP,
 	INPUT_N
 };
 
 static const char *const input_names[INPUT_N] = { "execed", "no fork",
-	"no exec", "ready", "exited", "deadline", "shutdown" };
+	"no exec", "ready", "exit 0", "exit 1", "unwell", "due", "stop" };
 
 static struct rig {
 	struct engine *e;
@@ -94,6 +99,10 @@ set_up(enum phase phase)
 		.enabled = true,
 		.ready = phase == PHASE_SETTLE ? READY_DELAY : READY_EVENT,
 		.ready_delay_ns = NS_PER_S,
+		.pre_start = true,
+		.post_stop = true,
+		.hook_timeout_ns = 10 * NS_PER_S,
+		.heartbeat_ns = 10 * NS_PER_S,
 		.start_timeout_ns = 10 * NS_PER_S,
 		.stop = { { SIGTERM, NS_PER_S }, { SIGKILL, 0 } },
 		.n_stop = 2,
@@ -112,6 +121,8 @@ set_up(enum phase phase)
 		r.e->next_spawn = mono_add(r.now, NS_PER_S);
 	}
 	step(EV_BOOT, 0);
+	if (phase >= PHASE_SPAWN || phase == PHASE_BACKOFF)
+		step(EV_EXITED, 0); /* pre_start */
 	if (phase == PHASE_BACKOFF)
 		step(EV_SPAWN_FAILED, EAGAIN);
 	if (phase >= PHASE_SETTLE)
@@ -120,8 +131,12 @@ set_up(enum phase phase)
 		deadline();
 	if (phase >= PHASE_RUN)
 		step(EV_READY, 0);
-	if (phase == PHASE_STOP)
+	if (phase >= PHASE_STOP)
 		step(EV_SHUTDOWN, 0);
+	if (phase >= PHASE_POST)
+		step(EV_EXITED, 0);
+	if (phase == PHASE_POST_BACKOFF)
+		step(EV_SPAWN_FAILED, EAGAIN);
 }
 
 static void
@@ -140,14 +155,20 @@ apply(enum input in)
 	case IN_READY:
 		step(EV_READY, 0);
 		break;
-	case IN_EXITED:
+	case IN_EXIT_0:
+		step(EV_EXITED, 0);
+		break;
+	case IN_EXIT_1:
 		step(EV_EXITED, 1);
 		break;
-	case IN_DEADLINE:
+	case IN_UNWELL:
+		step(EV_BEAT, 1);
+		break;
+	case IN_DUE:
 		if (!mono_is_never(engine_deadline(r.e)))
 			deadline();
 		break;
-	case IN_SHUTDOWN:
+	case IN_STOP:
 		step(EV_SHUTDOWN, 0);
 		break;
 	case INPUT_N:
@@ -156,12 +177,20 @@ apply(enum input in)
 }
 
 static void
+end_line(struct buf *b)
+{
+	while (b->data[b->len - 1] == ' ')
+		b->data[--b->len] = '\0';
+	buf_puts(b, "\n");
+}
+
+static void
 render(struct buf *b)
 {
 	buf_printf(b, "  %-8s", "");
 	for (int in = 0; in < INPUT_N; in++)
-		buf_printf(b, " %-8s", input_names[in]);
-	buf_puts(b, "\n");
+		buf_printf(b, " %-7s", input_names[in]);
+	end_line(b);
 	for (int p = PHASE_NONE; p < PHASE_N; p++) {
 		buf_printf(b, "  %-8s", phase_names[p]);
 		for (int in = 0; in < INPUT_N; in++) {
@@ -171,14 +200,12 @@ render(struct buf *b)
 			c = node_of(r.e, r.child);
 			assert_int_equal(c->w.phase, p);
 			apply((enum input)in);
-			buf_printf(b, " %-8s",
+			buf_printf(b, " %-7s",
 			    c->w.phase == (enum phase)p
 				? "-"
 				: phase_names[c->w.phase]);
 		}
-		while (b->data[b->len - 1] == ' ')
-			b->data[--b->len] = '\0';
-		buf_puts(b, "\n");
+		end_line(b);
 	}
 }
 

@@ -2,6 +2,7 @@
 #include "core/journal.h"
 
 #include "core/checksum.h"
+#include "core/plain.h"
 #include "core/tree.h"
 
 #include <assert.h>
@@ -20,26 +21,9 @@ struct head {
 	uint32_t len; /* with this head */
 };
 
-struct event_body {
-	int64_t now_ns;
-	uint64_t inc, tag;
-	uint32_t kind;
-	uint32_t node, child;
-	int32_t code, step;
-	uint8_t is_signal, core, zero[2];
-};
-
 struct add_body {
 	uint32_t node, parent;
 	char name[NAME_MAX_LEN + 8];
-};
-
-struct effect_body {
-	uint64_t inc, tag, seq, cause;
-	uint32_t kind, node, offender, from, to, report, proc, result;
-	struct reason reason;
-	int32_t sig;
-	uint32_t group, used, limit;
 };
 
 struct worker_body {
@@ -52,21 +36,38 @@ struct sup_body {
 	struct sup_spec spec;
 };
 
+struct plan_body {
+	uint32_t sup, n, has_plan, zero;
+	struct sup_spec spec;
+};
+
+struct child_body {
+	struct plan_child child;
+	struct worker_spec spec;
+};
+
 static const size_t body_size[RECORD_KIND_N] = {
-	[RECORD_EVENT] = sizeof(struct event_body),
+	[RECORD_EVENT] = sizeof(struct event),
 	[RECORD_ADD_WORKER] = sizeof(struct worker_body),
 	[RECORD_ADD_SUP] = sizeof(struct sup_body),
 	[RECORD_DISCARD] = sizeof(uint64_t),
 	[RECORD_SPAWN_INTERVAL] = sizeof(int64_t),
-	[RECORD_EFFECT] = sizeof(struct effect_body),
+	[RECORD_PLAN] = sizeof(struct plan_body),
+	[RECORD_PLAN_CHILD] = sizeof(struct child_body),
+	[RECORD_EFFECT] = sizeof(struct effect),
 };
 
-_Static_assert(sizeof(struct event_body) == 48, "no holes");
-_Static_assert(sizeof(struct add_body) % 8 == 0, "no holes");
-_Static_assert(sizeof(struct effect_body) % 8 == 0, "no holes");
-_Static_assert(
-    sizeof(struct head) + sizeof(struct worker_body) <= JOURNAL_RECORD_MAX,
-    "the largest record");
+#define RECORD_FITS(type)                                                      \
+	_Static_assert(                                                        \
+	    sizeof(type) % 8 == 0 &&                                           \
+		sizeof(struct head) + sizeof(type) <= JOURNAL_RECORD_MAX,      \
+	    "a record")
+RECORD_FITS(struct event);
+RECORD_FITS(struct effect);
+RECORD_FITS(struct worker_body);
+RECORD_FITS(struct sup_body);
+RECORD_FITS(struct plan_body);
+RECORD_FITS(struct child_body);
 
 /* ---- writing ------------------------------------------------------------ */
 
@@ -102,19 +103,9 @@ append(struct journal *j, enum record_kind kind, const void *body)
 int
 journal_event(struct journal *j, const struct event *ev)
 {
-	struct event_body b = {
-		.now_ns = ev->now.ns,
-		.inc = ev->inc,
-		.tag = ev->tag,
-		.kind = ev->kind,
-		.node = ev->node,
-		.child = ev->child,
-		.code = ev->code,
-		.step = ev->step,
-		.is_signal = ev->is_signal,
-		.core = ev->core,
-	};
+	struct event b = *ev;
 
+	CLEAR_PADDING(&b);
 	return append(j, RECORD_EVENT, &b);
 }
 
@@ -138,6 +129,7 @@ journal_add_worker(struct journal *j, node_t n, node_t parent, const char *name,
 	memset(&b, 0, sizeof(b));
 	set_add(&b.add, n, parent, name);
 	b.spec = *spec;
+	CLEAR_PADDING(&b);
 	return append(j, RECORD_ADD_WORKER, &b);
 }
 
@@ -150,6 +142,7 @@ journal_add_sup(struct journal *j, node_t n, node_t parent, const char *name,
 	memset(&b, 0, sizeof(b));
 	set_add(&b.add, n, parent, name);
 	b.spec = *spec;
+	CLEAR_PADDING(&b);
 	return append(j, RECORD_ADD_SUP, &b);
 }
 
@@ -170,27 +163,48 @@ journal_spawn_interval(struct journal *j, int64_t interval_ns)
 int
 journal_effect(struct journal *j, const struct effect *eff)
 {
-	struct effect_body b = {
-		.inc = eff->inc,
-		.tag = eff->tag,
-		.seq = eff->seq,
-		.cause = eff->cause,
-		.kind = eff->kind,
-		.node = eff->node,
-		.offender = eff->offender,
-		.from = eff->from,
-		.to = eff->to,
-		.report = eff->report,
-		.proc = eff->proc,
-		.result = eff->result,
-		.reason = eff->reason,
-		.sig = eff->sig,
-		.group = eff->group,
-		.used = eff->used,
-		.limit = eff->limit,
-	};
+	struct effect b = *eff;
 
+	CLEAR_PADDING(&b);
 	return append(j, RECORD_EFFECT, &b);
+}
+
+static int
+append_child(struct journal *j, const struct plan_child *child)
+{
+	struct child_body b;
+
+	memset(&b, 0, sizeof(b));
+	b.child = *child;
+	if (child->worker != NULL) {
+		b.spec = *child->worker;
+		b.child.worker = (const void *)1; /* no address, but a mark */
+	}
+	CLEAR_PADDING(&b);
+	return append(j, RECORD_PLAN_CHILD, &b);
+}
+
+int
+journal_plan(struct journal *j, node_t sup, const struct plan *plan)
+{
+	struct journal was = *j;
+	struct plan_body b;
+	int r;
+
+	memset(&b, 0, sizeof(b));
+	b.sup = sup;
+	if (plan != NULL) {
+		b.has_plan = 1;
+		b.n = plan->n;
+		b.spec = *plan->spec;
+	}
+	CLEAR_PADDING(&b);
+	r = append(j, RECORD_PLAN, &b);
+	for (uint32_t i = 0; i < b.n && r == 0; i++)
+		r = append_child(j, &plan->child[i]);
+	if (r < 0)
+		*j = was; /* all or nothing */
+	return r;
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -198,52 +212,17 @@ journal_effect(struct journal *j, const struct effect *eff)
 static bool
 get_event(const void *body, struct event *ret)
 {
-	struct event_body b;
-
-	memcpy(&b, body, sizeof(b));
-	*ret = (struct event){
-		.now = { b.now_ns },
-		.kind = (enum event_kind)b.kind,
-		.node = b.node,
-		.child = b.child,
-		.inc = b.inc,
-		.tag = b.tag,
-		.code = b.code,
-		.step = b.step,
-		.is_signal = b.is_signal != 0,
-		.core = b.core != 0,
-	};
-	return b.kind < EV_KIND_N;
+	memcpy(ret, body, sizeof(*ret));
+	return ret->kind < EV_KIND_N;
 }
 
 static bool
 get_effect(const void *body, struct effect *ret)
 {
-	struct effect_body b;
-
-	memcpy(&b, body, sizeof(b));
-	*ret = (struct effect){
-		.kind = (enum effect_kind)b.kind,
-		.node = b.node,
-		.offender = b.offender,
-		.inc = b.inc,
-		.tag = b.tag,
-		.seq = b.seq,
-		.cause = b.cause,
-		.from = (enum child_state)b.from,
-		.to = (enum child_state)b.to,
-		.report = (enum report_kind)b.report,
-		.proc = (enum proc_kind)b.proc,
-		.result = (enum result)b.result,
-		.reason = b.reason,
-		.sig = b.sig,
-		.group = b.group != 0,
-		.used = b.used,
-		.limit = b.limit,
-	};
-	return b.kind < EFF_KIND_N && b.from < CHILD_STATE_N &&
-	       b.to < CHILD_STATE_N && b.report < REPORT_KIND_N &&
-	       b.result < RESULT_N;
+	memcpy(ret, body, sizeof(*ret));
+	return ret->kind < EFF_KIND_N && ret->from < CHILD_STATE_N &&
+	       ret->to < CHILD_STATE_N && ret->report < REPORT_KIND_N &&
+	       ret->result < RESULT_N;
 }
 
 static bool
@@ -260,7 +239,19 @@ get_add(const char *body, struct record *ret)
 	return true;
 }
 
-/* engine_add_*() asserts what the configuration has checked. */
+/* What engine.h asserts, because the configuration has checked it. */
+static bool
+worker_fits(const struct worker_spec *spec)
+{
+	return spec->n_stop > 0 && spec->n_stop <= STOP_STAGES_MAX;
+}
+
+static bool
+sup_fits(const struct sup_spec *spec)
+{
+	return spec->period_ns > 0 && spec->intensity <= WINDOW_MAX;
+}
+
 static bool
 get_worker(const char *body, struct record *ret)
 {
@@ -268,7 +259,7 @@ get_worker(const char *body, struct record *ret)
 		return false;
 	memcpy(&ret->worker, body + offsetof(struct worker_body, spec),
 	    sizeof(ret->worker));
-	return ret->worker.n_stop > 0 && ret->worker.n_stop <= STOP_STAGES_MAX;
+	return worker_fits(&ret->worker);
 }
 
 static bool
@@ -278,7 +269,31 @@ get_sup(const char *body, struct record *ret)
 		return false;
 	memcpy(&ret->sup, body + offsetof(struct sup_body, spec),
 	    sizeof(ret->sup));
-	return ret->sup.period_ns > 0 && ret->sup.intensity <= WINDOW_MAX;
+	return sup_fits(&ret->sup);
+}
+
+static bool
+get_plan(const char *body, struct record *ret)
+{
+	struct plan_body b;
+
+	memcpy(&b, body, sizeof(b));
+	ret->node = b.sup;
+	ret->has_plan = b.has_plan != 0;
+	ret->n_children = b.n;
+	ret->sup = b.spec;
+	return !ret->has_plan || sup_fits(&ret->sup);
+}
+
+static bool
+get_plan_child(const char *body, struct record *ret)
+{
+	struct child_body b;
+
+	memcpy(&b, body, sizeof(b));
+	ret->child = b.child;
+	ret->worker = b.spec;
+	return b.child.worker == NULL || worker_fits(&ret->worker);
 }
 
 static bool
@@ -302,6 +317,10 @@ get_body(const char *body, struct record *ret)
 	case RECORD_SPAWN_INTERVAL:
 		memcpy(&ret->interval_ns, body, sizeof(ret->interval_ns));
 		return true;
+	case RECORD_PLAN:
+		return get_plan(body, ret);
+	case RECORD_PLAN_CHILD:
+		return get_plan_child(body, ret);
 	case RECORD_KIND_N:
 		break;
 	}
@@ -418,23 +437,86 @@ apply_discard(struct engine *e, node_t n)
 	return 0;
 }
 
-int
-journal_apply(struct engine *e, const struct record *rec,
-    const struct lender *lender, struct effects *todo)
+/* The last child of the plan has been read, or there is none. */
+static int
+set_plan_when_whole(struct journal_target *t)
 {
+	if (t->plan_got == t->plan->n)
+		engine_set_plan(t->e, t->plan_sup, take_ptr(t->plan));
+	return 0;
+}
+
+static int
+apply_plan(struct journal_target *t, const struct record *rec)
+{
+	const struct lender *l = t->lender;
+	struct plan *p;
+
+	if (!engine_has(t->e, rec->node) || !engine_is_sup(t->e, rec->node))
+		return -EBADMSG;
+	if (!rec->has_plan) {
+		engine_set_plan(t->e, rec->node, NULL);
+		return 0;
+	}
+	p = l->plan(l->ctx, rec->node, rec->n_children);
+	if (p == NULL)
+		return -ENOMEM;
+	p->n = rec->n_children;
+	p->spec = l->sup(l->ctx, rec->node, &rec->sup);
+	p->window = NULL;
+	if (rec->sup.intensity > 0)
+		p->window = l->window(l->ctx, rec->node, rec->sup.intensity);
+	if (p->spec == NULL || (rec->sup.intensity > 0 && p->window == NULL))
+		return -ENOMEM;
+	t->plan = p;
+	t->plan_sup = rec->node;
+	t->plan_got = 0;
+	return set_plan_when_whole(t);
+}
+
+static int
+apply_plan_child(struct journal_target *t, const struct record *rec)
+{
+	const struct lender *l = t->lender;
+	struct plan_child *to;
+	node_t n = rec->child.node;
+
+	if (t->plan == NULL || n == NODE_NONE || n > engine_cap(t->e))
+		return -EBADMSG;
+	to = (struct plan_child *)(uintptr_t)&t->plan->child[t->plan_got++];
+	*to = rec->child;
+	if (rec->child.worker != NULL) {
+		to->worker = l->worker(l->ctx, n, &rec->worker);
+		if (to->worker == NULL)
+			return -ENOMEM;
+	}
+	return set_plan_when_whole(t);
+}
+
+int
+journal_apply(
+    struct journal_target *t, const struct record *rec, struct effects *todo)
+{
+	/* A plan's children follow it at once. */
+	if (t->plan != NULL && rec->kind != RECORD_PLAN_CHILD)
+		return -EBADMSG;
 	switch (rec->kind) {
 	case RECORD_EVENT:
-		engine_step(e, &rec->event, todo);
+		engine_step(t->e, &rec->event, todo);
 		return 0;
 	case RECORD_ADD_WORKER:
-		return apply_add_worker(e, rec, lender);
+		return apply_add_worker(t->e, rec, t->lender);
 	case RECORD_ADD_SUP:
-		return apply_add_sup(e, rec, lender);
+		return apply_add_sup(t->e, rec, t->lender);
 	case RECORD_DISCARD:
-		return apply_discard(e, rec->node);
+		return apply_discard(t->e, rec->node);
 	case RECORD_SPAWN_INTERVAL:
-		engine_set_spawn_interval(e, rec->interval_ns);
+		engine_set_spawn_interval(t->e, rec->interval_ns);
 		return 0;
+	case RECORD_PLAN:
+		return apply_plan(t, rec);
+	case RECORD_PLAN_CHILD:
+		return apply_plan_child(t, rec);
 	case RECORD_EFFECT:
 		return 0;
 	case RECORD_KIND_N:
@@ -470,6 +552,7 @@ journal_fold(struct engine *e, const void *bytes, size_t len, uint64_t seq,
 {
 	struct effects none = { drop, NULL };
 	struct journal_reader r = { bytes, len, seq };
+	struct journal_target t = { .e = e, .lender = how->lender };
 	struct record rec;
 	uint64_t last = UINT64_MAX;
 	int code = find_last(r, &last, ret_next);
@@ -481,8 +564,7 @@ journal_fold(struct engine *e, const void *bytes, size_t len, uint64_t seq,
 
 		if (how->before != NULL && !how->before(how->ctx, rec.seq))
 			continue;
-		code = journal_apply(
-		    e, &rec, how->lender, is_last ? how->last : &none);
+		code = journal_apply(&t, &rec, is_last ? how->last : &none);
 		if (code < 0) {
 			*ret_next = rec.seq;
 			return code;

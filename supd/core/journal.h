@@ -51,6 +51,8 @@ enum record_kind {
 	RECORD_ADD_SUP,
 	RECORD_DISCARD,
 	RECORD_SPAWN_INTERVAL,
+	RECORD_PLAN, /* followed by as many as the plan has children: */
+	RECORD_PLAN_CHILD,
 	RECORD_EFFECT, /* what was emitted: for traces; a fold skips it */
 	RECORD_KIND_N
 };
@@ -79,6 +81,9 @@ must_check int journal_add_sup(struct journal *j, node_t n, node_t parent,
     const char *name, const struct sup_spec *spec);
 must_check int journal_discard(struct journal *j, node_t n);
 must_check int journal_spawn_interval(struct journal *j, int64_t interval_ns);
+/* All of it, or -ENOSPC; `plan` may be NULL, as for engine_set_plan(). */
+must_check int journal_plan(
+    struct journal *j, node_t sup, const struct plan *plan);
 must_check int journal_effect(struct journal *j, const struct effect *eff);
 
 /* One record, read.  Members are used as `kind` says. */
@@ -91,6 +96,9 @@ struct record {
 	node_t parent;
 	int64_t interval_ns;
 	char name[NAME_MAX_LEN + 1];
+	bool has_plan; /* RECORD_PLAN: false: NULL was set */
+	uint32_t n_children;
+	struct plan_child child; /* `worker` says only whether there is one */
 	union {
 		struct worker_spec worker;
 		struct sup_spec sup;
@@ -116,8 +124,17 @@ must_check int journal_read(struct journal_reader *r, struct record *ret);
  * Returns 0, -EBADMSG when the record does not belong to this engine, or
  * -ENOMEM when the lender had none (then the engine must not be used).
  */
-must_check int journal_apply(struct engine *e, const struct record *rec,
-    const struct lender *lender, struct effects *todo);
+struct journal_target {
+	struct engine *e;
+	const struct lender *lender;
+	/* Private: a plan whose children are being read. */
+	struct plan *plan;
+	node_t plan_sup;
+	uint32_t plan_got;
+};
+
+must_check int journal_apply(
+    struct journal_target *t, const struct record *rec, struct effects *todo);
 
 /*
  * Fold records into the engine of the checkpoint that they follow.

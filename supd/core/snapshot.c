@@ -2,6 +2,7 @@
 #include "core/snapshot.h"
 
 #include "core/checksum.h"
+#include "core/plain.h"
 #include "core/tree.h"
 
 #include <assert.h>
@@ -15,7 +16,7 @@
  *
  * An image: head, engine, nodes 1..high, messages 1..msg_high, heap 1..n_heap,
  * then what each node in use has borrowed: its spec and, of a supervisor, the
- * instants in its window.
+ * instants in its window; then the plans, in the order of each_plan().
  */
 
 #define IMAGE_MAGIC   UINT64_C(0x0a676d6964707573) /* "supdimg\n" */
@@ -28,16 +29,6 @@ struct head {
 	uint64_t len;    /* of the whole image */
 	uint64_t sum;    /* of all that follows the head */
 };
-
-/* Bytes between fields hold what was there before: not in an image. */
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_clear_padding)
-#define CLEAR_PADDING(p) __builtin_clear_padding(p)
-#endif
-#endif
-#ifndef CLEAR_PADDING
-#define CLEAR_PADDING(p) ((void)(p))
-#endif
 
 uint32_t
 engine_cap(const struct engine *e)
@@ -53,6 +44,49 @@ is_sup(const struct node *c)
 	return c->used && c->is_sup;
 }
 
+/*
+ * All plans that supervisors have been given and not taken yet: for the next
+ * EV_RELOAD, and in the mailbox.  Each is given with the place where the engine
+ * keeps it, until `fn` returns other than 0; that is the result.
+ */
+typedef int plan_fn(void *ctx, node_t n, const struct plan **place);
+
+static int
+each_plan(const struct engine *e, plan_fn *fn, void *ctx)
+{
+	int r = 0;
+
+	for (node_t n = 1; n <= e->high && r == 0; n++) {
+		struct node *s = node_of(e, n);
+
+		if (!is_sup(s))
+			continue;
+		if (s->s.plan != NULL)
+			r = fn(ctx, n, &s->s.plan);
+		for (uint32_t i = s->s.mail_head; i != 0 && r == 0;
+		     i = e->msgs[i].next)
+			if (e->msgs[i].plan != NULL)
+				r = fn(ctx, n, &e->msgs[i].plan);
+	}
+	return r;
+}
+
+/* A plan stands among windows in memory for instants. */
+#define PLAN_LEN (sizeof(struct plan) / sizeof(mono_t))
+_Static_assert(sizeof(struct plan) % sizeof(mono_t) == 0, "PLAN_LEN");
+_Static_assert(
+    _Alignof(struct plan) <= _Alignof(mono_t), "a plan among instants");
+
+static int
+add_plan_len(void *ctx, node_t n, const struct plan **place)
+{
+	size_t *len = ctx;
+
+	(void)n;
+	*len += PLAN_LEN + (*place)->spec->intensity;
+	return 0;
+}
+
 size_t
 engine_windows_len(const struct engine *e)
 {
@@ -61,7 +95,24 @@ engine_windows_len(const struct engine *e)
 	for (node_t n = 1; n <= e->high; n++)
 		if (is_sup(node_of(e, n)))
 			len += node_of(e, n)->s.window.max;
+	each_plan(e, add_plan_len, &len);
 	return len;
+}
+
+/* A copy's plan must not lead into the original's window. */
+static int
+copy_plan(void *ctx, node_t n, const struct plan **place)
+{
+	mono_t **at = ctx;
+	struct plan *p = (struct plan *)(void *)*at;
+
+	(void)n;
+	*p = **place;
+	*at += PLAN_LEN;
+	p->window = *at;
+	*at += p->spec->intensity;
+	*place = p;
+	return 0;
 }
 
 /* The scalars of an engine, between the pointers of the one it now is. */
@@ -103,6 +154,7 @@ engine_copy(const struct engine *src, void *mem, mono_t *windows)
 		if (w->max > 0)
 			windows += w->max;
 	}
+	each_plan(e, copy_plan, &windows);
 	return e;
 }
 
@@ -135,6 +187,13 @@ put_engine(struct out *o, const struct engine *e)
 	put(o, &c, sizeof(c));
 }
 
+/* That there is one, without its address. */
+static const void *
+mark(const void *p)
+{
+	return p != NULL ? (const void *)1 : NULL;
+}
+
 static void
 put_node(struct out *o, const struct node *n)
 {
@@ -143,6 +202,7 @@ put_node(struct out *o, const struct node *n)
 	if (c.is_sup) {
 		c.s.spec = NULL;
 		c.s.window.at = NULL;
+		c.s.plan = mark(c.used ? c.s.plan : NULL);
 		CLEAR_PADDING(&c.s);
 	} else {
 		c.w.spec = NULL;
@@ -157,6 +217,25 @@ put_msg(struct out *o, const struct msg *m)
 {
 	struct msg c = *m;
 
+	c.plan = mark(c.plan);
+	CLEAR_PADDING(&c);
+	put(o, &c, sizeof(c));
+}
+
+static void
+put_worker_spec(struct out *o, const struct worker_spec *spec)
+{
+	struct worker_spec c = *spec;
+
+	CLEAR_PADDING(&c);
+	put(o, &c, sizeof(c));
+}
+
+static void
+put_sup_spec(struct out *o, const struct sup_spec *spec)
+{
+	struct sup_spec c = *spec;
+
 	CLEAR_PADDING(&c);
 	put(o, &c, sizeof(c));
 }
@@ -164,19 +243,41 @@ put_msg(struct out *o, const struct msg *m)
 static void
 put_borrowed(struct out *o, const struct node *n)
 {
-	if (n->is_sup) {
-		const struct window *w = &n->s.window;
-		struct sup_spec spec = *n->s.spec;
+	const struct window *w = &n->s.window;
 
-		CLEAR_PADDING(&spec);
-		put(o, &spec, sizeof(spec));
-		put(o, w->at, sizeof(*w->at) * w->len);
-	} else {
-		struct worker_spec spec = *n->w.spec;
-
-		CLEAR_PADDING(&spec);
-		put(o, &spec, sizeof(spec));
+	if (!n->is_sup) {
+		put_worker_spec(o, n->w.spec);
+		return;
 	}
+	put_sup_spec(o, n->s.spec);
+	put(o, w->at, sizeof(*w->at) * w->len);
+}
+
+static int
+put_plan(void *ctx, node_t n, const struct plan **place)
+{
+	static const struct worker_spec none;
+	const struct plan *p = *place;
+	struct plan c = *p;
+	struct out *o = ctx;
+
+	(void)n;
+	c.spec = NULL;
+	c.window = NULL;
+	c.child = NULL;
+	CLEAR_PADDING(&c);
+	put(o, &c, sizeof(c));
+	put_sup_spec(o, p->spec);
+	for (uint32_t i = 0; i < p->n; i++) {
+		struct plan_child k = p->child[i];
+
+		k.worker = mark(k.worker);
+		CLEAR_PADDING(&k);
+		put(o, &k, sizeof(k));
+		put_worker_spec(
+		    o, p->child[i].worker != NULL ? p->child[i].worker : &none);
+	}
+	return 0;
 }
 
 static void
@@ -195,20 +296,22 @@ put_all(struct out *o, const struct engine *e)
 	for (node_t n = 1; n <= e->high; n++)
 		if (node_of(e, n)->used)
 			put_borrowed(o, node_of(e, n));
+	each_plan(e, put_plan, o);
 }
 
-/* Other sizes, places or numbers: an image of another build. */
-static uint32_t
-layout(void)
+uint32_t
+engine_layout(void)
 {
 	static const uint32_t is[] = { sizeof(struct engine),
 		sizeof(struct node), sizeof(struct msg), sizeof(struct sup),
 		sizeof(struct worker), sizeof(struct worker_spec),
-		sizeof(struct sup_spec), offsetof(struct node, w),
+		sizeof(struct sup_spec), sizeof(struct plan),
+		sizeof(struct plan_child), sizeof(struct event),
+		sizeof(struct effect), offsetof(struct node, w),
 		offsetof(struct node, name), offsetof(struct sup, cursor),
 		offsetof(struct worker, failure), PHASE_N, MODE_N, OUTCOME_N,
-		MSG_KIND_N, EV_KIND_N, CHILD_STATE_N, REASON_N, WHY_N,
-		STRATEGY_N, READY_KIND_N, GIVEUP_N };
+		MSG_KIND_N, EV_KIND_N, CHILD_STATE_N, EFF_KIND_N, REPORT_KIND_N,
+		RESULT_N, REASON_N, WHY_N, STRATEGY_N, READY_KIND_N, GIVEUP_N };
 
 	return (uint32_t)checksum(0, is, sizeof(is));
 }
@@ -229,7 +332,7 @@ engine_save(const struct engine *e, void *buf)
 	struct head head = {
 		.magic = IMAGE_MAGIC,
 		.version = IMAGE_VERSION,
-		.layout = layout(),
+		.layout = engine_layout(),
 	};
 
 	put_all(&o, e);
@@ -267,7 +370,7 @@ get_head(struct in *in, struct engine *ret)
 
 	if (!get(in, &head, sizeof(head)) || head.magic != IMAGE_MAGIC)
 		return -EINVAL;
-	if (head.version != IMAGE_VERSION || head.layout != layout())
+	if (head.version != IMAGE_VERSION || head.layout != engine_layout())
 		return -EPROTONOSUPPORT;
 	if (head.len != len || head.sum != checksum(0, in->at, in->left) ||
 	    !get(in, ret, sizeof(*ret)))
@@ -344,35 +447,99 @@ get_arena(struct in *in, struct engine *e)
 }
 
 static int
-get_worker(struct in *in, struct node *c, node_t n, const struct lender *l)
+get_worker_spec(struct in *in, node_t n, const struct lender *l,
+    const struct worker_spec **ret)
 {
 	struct worker_spec spec;
 
 	if (!get(in, &spec, sizeof(spec)) || spec.n_stop == 0 ||
 	    spec.n_stop > STOP_STAGES_MAX)
 		return -EBADMSG;
-	c->w.spec = l->worker(l->ctx, n, &spec);
-	return c->w.spec != NULL ? 0 : -ENOMEM;
+	*ret = l->worker(l->ctx, n, &spec);
+	return *ret != NULL ? 0 : -ENOMEM;
 }
 
 static int
-get_sup(struct in *in, struct node *c, node_t n, const struct lender *l)
+get_sup_spec(struct in *in, node_t n, const struct lender *l,
+    const struct sup_spec **ret)
 {
-	struct window *w = &c->s.window;
 	struct sup_spec spec;
 
-	if (!get(in, &spec, sizeof(spec)) || in->left < sizeof(*w->at) * w->len)
+	if (!get(in, &spec, sizeof(spec)) || spec.period_ns <= 0 ||
+	    spec.intensity > WINDOW_MAX)
 		return -EBADMSG;
-	c->s.spec = l->sup(l->ctx, n, &spec);
-	if (c->s.spec == NULL)
+	*ret = l->sup(l->ctx, n, &spec);
+	return *ret != NULL ? 0 : -ENOMEM;
+}
+
+static int
+get_window(node_t n, uint32_t max, const struct lender *l, mono_t **ret)
+{
+	*ret = max > 0 ? l->window(l->ctx, n, max) : NULL;
+	return max == 0 || *ret != NULL ? 0 : -ENOMEM;
+}
+
+static int
+get_borrowed(struct in *in, struct node *c, node_t n, const struct lender *l)
+{
+	struct window *w = &c->s.window;
+	int r;
+
+	if (!c->is_sup)
+		return get_worker_spec(in, n, l, &c->w.spec);
+	r = get_sup_spec(in, n, l, &c->s.spec);
+	if (r == 0)
+		r = get_window(n, w->max, l, &w->at);
+	if (r == 0 && !get(in, w->at, sizeof(*w->at) * w->len))
+		r = -EBADMSG;
+	return r;
+}
+
+struct plans {
+	struct in *in;
+	const struct engine *e;
+	const struct lender *lender;
+};
+
+static int
+get_plan_child(struct plans *ps, struct plan_child *ret)
+{
+	struct worker_spec none;
+
+	if (!get(ps->in, ret, sizeof(*ret)) || ret->node == NODE_NONE ||
+	    ret->node > ps->e->high)
+		return -EBADMSG;
+	if (ret->worker != NULL)
+		return get_worker_spec(
+		    ps->in, ret->node, ps->lender, &ret->worker);
+	return get(ps->in, &none, sizeof(none)) ? 0 : -EBADMSG;
+}
+
+/* The place has a mark only; a plan is made for it. */
+static int
+get_plan(void *ctx, node_t n, const struct plan **place)
+{
+	struct plans *ps = ctx;
+	const struct lender *l = ps->lender;
+	struct plan saved, *p;
+	struct plan_child *child;
+	int r;
+
+	if (!get(ps->in, &saved, sizeof(saved)) || saved.n > ps->in->left)
+		return -EBADMSG;
+	p = l->plan(l->ctx, n, saved.n);
+	if (p == NULL)
 		return -ENOMEM;
-	if (w->max == 0)
-		return 0;
-	w->at = l->window(l->ctx, n, w->max);
-	if (w->at == NULL)
-		return -ENOMEM;
-	get(in, w->at, sizeof(*w->at) * w->len);
-	return 0;
+	child = (struct plan_child *)(uintptr_t)p->child;
+	*p = saved;
+	p->child = child;
+	*place = p;
+	r = get_sup_spec(ps->in, n, l, &p->spec);
+	if (r == 0)
+		r = get_window(n, p->spec->intensity, l, &p->window);
+	for (uint32_t i = 0; i < p->n && r == 0; i++)
+		r = get_plan_child(ps, &child[i]);
+	return r;
 }
 
 int
@@ -381,6 +548,7 @@ engine_restore(const void *image, size_t len, void *mem,
 {
 	struct in in = { image, len };
 	struct engine scalars, *e;
+	struct plans plans = { .in = &in, .lender = lender };
 	int r = get_head(&in, &scalars);
 
 	if (r < 0)
@@ -389,16 +557,17 @@ engine_restore(const void *image, size_t len, void *mem,
 	if (scalars.msg_cap != e->msg_cap)
 		return -EBADMSG;
 	copy_scalars(e, &scalars);
+	plans.e = e;
 	if (!get_arena(&in, e))
 		return -EBADMSG;
 	for (node_t n = 1; n <= e->high && r == 0; n++) {
 		struct node *c = node_of(e, n);
 
-		if (!c->used)
-			continue;
-		r = c->is_sup ? get_sup(&in, c, n, lender)
-		              : get_worker(&in, c, n, lender);
+		if (c->used)
+			r = get_borrowed(&in, c, n, lender);
 	}
+	if (r == 0)
+		r = each_plan(e, get_plan, &plans);
 	if (r == 0 && in.left != 0)
 		r = -EBADMSG;
 	if (r == 0)

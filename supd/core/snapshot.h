@@ -23,7 +23,10 @@
 /* How many nodes the engine has room for: `cap` of engine_init(). */
 uint32_t engine_cap(const struct engine *e);
 
-/* How many instants the windows of all its supervisors hold together. */
+/*
+ * How many instants the windows of all its supervisors hold together, and
+ * those of the plans that wait for their turn, with these plans themselves.
+ */
 size_t engine_windows_len(const struct engine *e);
 
 /*
@@ -31,12 +34,18 @@ size_t engine_windows_len(const struct engine *e);
  *
  * `mem` is engine_size(engine_cap(src)) zeroed bytes, `windows` has room for
  * engine_windows_len(src) instants (it may be NULL if that is 0); both are the
- * caller's and live as long as the copy.  Specs stay borrowed, so they must
- * live as long, too.  What the copy is given later (engine_add_*) brings its
- * own windows, as always.  Costs O(nodes in use).
+ * caller's and live as long as the copy.  Specs and the children of plans stay
+ * borrowed, so they must live as long, too.  What the copy is given later
+ * (engine_add_*) brings its own windows, as always.  Costs O(nodes in use).
  */
 struct engine *engine_copy(
     const struct engine *src, void *mem, mono_t *windows);
+
+/*
+ * Tells apart builds of supd that lay out differently what an image, a journal
+ * or a trace holds.
+ */
+uint32_t engine_layout(void);
 
 /* How many bytes engine_save() writes now. */
 size_t engine_save_size(const struct engine *e);
@@ -54,9 +63,9 @@ void engine_save(const struct engine *e, void *buf);
  *
  *   worker, sup  the spec of node n, equal to *saved: the caller's own, or a
  *                copy of it.  A plan's specs come this way, too.
- *   window       room for max >= 1 instants, for supervisor n
+ *   window       room for max >= 1 instants, for supervisor n or its plan
  *   plan         for supervisor n: a plan whose `child` has room for n_children
- *                elements, to be filled in by the core
+ *                elements; the core fills in all of it
  */
 struct lender {
 	const struct worker_spec *(*worker)(

@@ -334,7 +334,7 @@ mail_take(struct engine *e, struct node *s, struct msg *ret)
 	s->s.mail_head = ret->next;
 	if (ret->next == 0)
 		s->s.mail_tail = 0;
-	e->msgs[i].next = e->free_msg;
+	e->msgs[i] = (struct msg){ .next = e->free_msg };
 	e->free_msg = i;
 	if (ret->kind == MSG_CALL)
 		e->n_calls--;

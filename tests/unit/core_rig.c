@@ -126,6 +126,34 @@ rig_build(struct journal *journal)
 	}
 }
 
+void
+rig_plan(void)
+{
+	node_t n = engine_first_child(rig.e, 2);
+
+	rig.plan_sup = rig.sup[1];
+	rig.plan_sup.intensity = ARRAY_LEN(rig.plan_window);
+	rig.plan_worker = rig.worker;
+	rig.plan_worker.start_grace_ns = 0;
+	for (int i = 3; i >= 0; i--) {
+		rig.plan_child[i] = (struct plan_child){
+			.node = n,
+			.worker = i != 2 ? &rig.plan_worker : NULL,
+			.changed = i != 1,
+		};
+		n = engine_next_child(rig.e, n);
+	}
+	rig.plan = (struct plan){
+		.spec = &rig.plan_sup,
+		.window = rig.plan_window,
+		.child = rig.plan_child,
+		.n = 4,
+	};
+	if (rig.journal != NULL)
+		assert_int_equal(journal_plan(rig.journal, 2, &rig.plan), 0);
+	engine_set_plan(rig.e, 2, &rig.plan);
+}
+
 struct event
 rig_event(void)
 {
@@ -221,8 +249,20 @@ lend_window(void *ctx, node_t n, uint32_t max)
 	return lend(NULL, sizeof(mono_t) * max);
 }
 
+static struct plan *
+lend_plan(void *ctx, node_t n, uint32_t n_children)
+{
+	struct plan *p = lend(NULL, sizeof(*p));
+
+	(void)ctx;
+	(void)n;
+	p->child = lend(NULL, sizeof(*p->child) * (n_children + 1));
+	return p;
+}
+
 const struct lender rig_lender = {
 	.worker = lend_worker,
 	.sup = lend_sup,
 	.window = lend_window,
+	.plan = lend_plan,
 };

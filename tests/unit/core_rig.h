@@ -28,6 +28,12 @@ extern struct rig {
 	struct sup_spec sup[RIG_SUPS];
 	struct worker_spec worker;
 	mono_t window[RIG_SUPS][RIG_WINDOW];
+	/* rig_plan() */
+	struct plan plan;
+	struct plan_child plan_child[4];
+	struct sup_spec plan_sup;
+	struct worker_spec plan_worker;
+	mono_t plan_window[RIG_WINDOW + 2];
 	struct engine *e;
 	void *mem;
 	struct journal *journal;
@@ -54,6 +60,12 @@ void rig_note(void *ctx, const struct effect *eff);
 
 /* One step, checked; what was said is in *ret. */
 void rig_step(struct engine *e, const struct event *ev, struct said *ret);
+
+/*
+ * Lay out a plan for s1 (node 2): its children in reverse, with another spec,
+ * and a window of another size.
+ */
+void rig_plan(void);
 
 /* Something that may happen; a node that it is about may not be there. */
 struct event rig_event(void);

@@ -138,6 +138,43 @@ a_copy_of_an_empty_engine_is_empty(void **state)
 	free(more);
 }
 
+/* A reload that waits for s1 to have started, in its mailbox. */
+static void
+make_a_plan_wait(void)
+{
+	struct event boot = { .kind = EV_BOOT };
+	struct event reload = { .kind = EV_RELOAD, .node = 2, .tag = 1 };
+
+	rig_step(rig.e, &boot, &said);
+	rig_plan();
+	rig_step(rig.e, &reload, &said);
+	assert_int_equal(said.n, 0);
+}
+
+static void
+a_plan_of_a_copy_leaves_the_original_s_window_alone(void **state)
+{
+	cleanup_(freep) void *mem = new_mem();
+	cleanup_(freep) mono_t *windows = NULL;
+	mono_t zero[ARRAY_LEN(rig.plan_window)] = { 0 };
+	struct engine *copy;
+	size_t len;
+
+	(void)state;
+	make_a_plan_wait();
+	len = engine_windows_len(rig.e);
+	assert_true(len > RIG_SUPS * RIG_WINDOW + ARRAY_LEN(rig.plan_window));
+	windows = calloc(len, sizeof(*windows));
+	assert_non_null(windows);
+	copy = engine_copy(rig.e, mem, windows);
+	for (int i = 0; i < 500; i++) {
+		struct event ev = rig_event();
+
+		rig_step(copy, &ev, &said_again);
+	}
+	assert_memory_equal(rig.plan_window, zero, sizeof(zero));
+}
+
 /* ---- images ------------------------------------------------------------- */
 
 static struct engine *
@@ -193,6 +230,39 @@ a_restored_engine_steps_as_the_original(void **state)
 		assert_memory_equal(a, b, len_a);
 	}
 	assert_true(n_said > 1000);
+}
+
+static void
+plans_that_wait_are_in_an_image(void **state)
+{
+	struct event reload = { .kind = EV_RELOAD, .node = 2, .tag = 2 };
+	struct event apply = { .kind = EV_APPLY, .node = 1, .tag = 3 };
+	cleanup_(freep) char *image = NULL, *a = NULL, *b = NULL;
+	cleanup_(freep) void *mem = new_mem();
+	struct engine *e;
+	size_t len, len_a, len_b;
+
+	(void)state;
+	make_a_plan_wait();
+	rig_plan(); /* and one more, for which there is no EV_RELOAD yet */
+	image = save(rig.e, &len);
+	e = restore(image, len, mem);
+	a = save(e, &len_a);
+	assert_int_equal(len_a, len);
+	assert_memory_equal(image, a, len);
+	rig_step(e, &reload, &said);
+	rig_step(rig.e, &reload, &said);
+	go_on_alike(e, 100);
+	apply.now = rig.now;
+	rig_step(e, &apply, &said_again);
+	rig_step(rig.e, &apply, &said);
+	rig_same(&said, &said_again);
+	go_on_alike(e, 300);
+	free(a);
+	a = save(e, &len_a);
+	b = save(rig.e, &len_b);
+	assert_int_equal(len_a, len_b);
+	assert_memory_equal(a, b, len_a);
 }
 
 /* An address in it would differ from that of another engine. */
@@ -329,6 +399,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_lender_without_memory_fails_the_restore, setup,
 		    rig_teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_plan_of_a_copy_leaves_the_original_s_window_alone, setup,
+		    rig_teardown),
+		cmocka_unit_test_setup_teardown(
+		    plans_that_wait_are_in_an_image, setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CORE_PLAIN_H
+#define CORE_PLAIN_H
+
+/*
+ * Plain data as bytes.  The bytes between the fields of *p hold what was there
+ * before; set them to zero, so that equal values are equal bytes.  Where the
+ * compiler cannot, images and records are as good, but not comparable.
+ */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_clear_padding)
+#define CLEAR_PADDING(p) __builtin_clear_padding(p)
+#endif
+#endif
+#ifndef CLEAR_PADDING
+#define CLEAR_PADDING(p) ((void)(p))
+#endif
+
+#endif /* CORE_PLAIN_H */

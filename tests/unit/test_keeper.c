@@ -138,9 +138,9 @@ static void
 a_signal_reaches_the_group_or_the_process(void **state)
 {
 	struct kit_spawn s =
-	    sh_here("sh -c \"trap 'echo child >child' USR1; echo >up;"
+	    sh_here("trap 'echo leader >>leader' USR1;"
+		    "sh -c \"trap 'echo child >child' USR1; echo >up;"
 		    "while :; do sleep 0.01; done\" &"
-		    "trap 'echo leader >>leader' USR1;"
 		    "while :; do sleep 0.01; done");
 
 	(void)state;

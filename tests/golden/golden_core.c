@@ -10,14 +10,15 @@
  *   sup NAME STRATEGY I/P [t|x] [!] [any|all] [deadline=MS]   (indented:
  * nested) NAME [t|x] [!] [off] [stop=MS|hang] [shutdown=MS|inf|brutal]
  * [start=MS] [fail=N] [life=MS] [backoff=MIN:MAX:FACTOR] [attempts=N]
- * [reset=MS]                                                      (a worker)
+ * [reset=MS] [words of golden_life.h]                             (a worker)
  *
  *   boot | shutdown | run MS | which SUP
  *   die NAME... | ok NAME... | term NAME... | fatal NAME...   (all at once)
  *   fail NAME N | nofork NAME N | life NAME MS | rate MS
  *   terminate|restart|delete NAME
  *   terminate|restart|delete SUP NAME    whoever it is when its turn comes
- *   retry NAME | clear NAME
+ *   retry NAME | clear NAME | beat NAME | unwell NAME
+ *   bad|well|sick|mute NAME ...   see golden_life.h
  *   start SUP WORKER-LINE
  *   apply SUP | stale SUP         stale: what an apply would touch
  *   reload                        a new tree, until `end`: nodes that have the
@@ -34,6 +35,7 @@
 #include "base/buf.h"
 #include "core/engine.h"
 #include "core/trace.h"
+#include "golden_life.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -50,6 +52,7 @@ struct proc {
 	struct worker_spec w;
 	bool alive;
 	uint64_t inc;
+	enum proc_kind proc;
 	int64_t stop_ms; /* < 0: ignores SIGTERM */
 	int64_t start_ms;
 	int64_t life_ms; /* 0: until told */
@@ -58,6 +61,7 @@ struct proc {
 	long version;    /* what its configuration says to run */
 	long runs;       /* what it has been started as */
 	bool keep;
+	struct life life;
 };
 
 /* What a supervisor borrows. */
@@ -165,17 +169,42 @@ push_exit(int64_t in_ms, node_t n, int code, bool is_signal)
 /* ---- what the machine does with effects --------------------------------- */
 
 static void
-spawn(node_t n, uint64_t inc)
+run_hook(node_t n, enum proc_kind proc, const struct reason *why)
 {
 	struct proc *p = &m.proc[n];
+	char text[96];
+	int64_t ms;
+	int code = life_hook(&p->life, proc, &ms);
 
-	p->inc = inc;
+	p->alive = true;
+	push_event(0, EV_EXECED, n);
+	if (proc == PROC_PRE_START)
+		tell("pre_start %s", engine_name(m.e, n));
+	else
+		tell("post_stop %s (%s)", engine_name(m.e, n),
+		    reason_text(why, text, sizeof(text)));
+	if (ms >= 0)
+		push_exit(ms, n, code, false);
+}
+
+static void
+spawn(const struct effect *eff)
+{
+	node_t n = eff->node;
+	struct proc *p = &m.proc[n];
+
+	p->inc = eff->inc;
+	p->proc = eff->proc;
 	if (p->nofork > 0) {
 		struct event *ev = push_event(1, EV_SPAWN_FAILED, n);
 
 		ev->code = EAGAIN;
 		p->nofork--;
 		tell("nofork %s", engine_name(m.e, n));
+		return;
+	}
+	if (eff->proc != PROC_MAIN) {
+		run_hook(n, eff->proc, &eff->reason);
 		return;
 	}
 	if (p->fail != 0) {
@@ -213,6 +242,20 @@ on_signal(const struct effect *eff)
 		push_exit(p->stop_ms, eff->node, eff->sig, true);
 }
 
+static void
+probe(const struct effect *eff)
+{
+	struct proc *p = &m.proc[eff->node];
+	struct event *ev;
+
+	tell("probe %s", engine_name(m.e, eff->node));
+	if (p->life.mute)
+		return;
+	ev = push_event(0, EV_PROBED, eff->node);
+	ev->tag = eff->tag;
+	ev->code = p->life.sick;
+}
+
 static const char *
 why_word(int why)
 {
@@ -232,7 +275,8 @@ on_state(const struct effect *eff)
 		if (eff->to == CHILD_ENDED)
 			tell("SUP! %s", name);
 	} else if (eff->to == CHILD_STOPPING) {
-		tell("stop %s", name);
+		if (m.proc[eff->node].alive) /* else it has ended itself */
+			tell("stop %s", name);
 	} else if (m.whys && eff->to == CHILD_STOPPED &&
 		   eff->reason.kind == REASON_SHUTDOWN) {
 		tell("%s: %s", name, why_word(eff->reason.why));
@@ -247,7 +291,7 @@ on_effect(void *ctx, const struct effect *eff)
 	(void)ctx;
 	switch (eff->kind) {
 	case EFF_SPAWN:
-		spawn(eff->node, eff->inc);
+		spawn(eff);
 		break;
 	case EFF_SIGNAL:
 		on_signal(eff);
@@ -269,6 +313,12 @@ on_effect(void *ctx, const struct effect *eff)
 			tell("shutdown_error %s (%s)",
 			    engine_name(m.e, eff->node),
 			    reason_text(&eff->reason, text, sizeof(text)));
+		if (eff->report == REPORT_UNHEALTHY ||
+		    eff->report == REPORT_HOOK_FAILED)
+			tell("%s %s (%s) %u/%u", report_name(eff->report),
+			    engine_name(m.e, eff->node),
+			    reason_text(&eff->reason, text, sizeof(text)),
+			    eff->used, eff->limit);
 		if (m.reports && eff->report == REPORT_START_ERROR)
 			tell("start_error %s", engine_name(m.e, eff->node));
 		if (m.reports && eff->report == REPORT_GAVE_UP)
@@ -291,6 +341,8 @@ on_effect(void *ctx, const struct effect *eff)
 			tell("freed %s", engine_name(m.e, eff->node));
 		break;
 	case EFF_PROBE:
+		probe(eff);
+		break;
 	case EFF_KIND_N:
 		break;
 	}
@@ -338,7 +390,8 @@ take_due(struct due *d)
 		if (!p->alive || p->inc != was.ev.inc)
 			return; /* it has died already */
 		p->alive = false;
-		if (p->life_ms != 0 && !was.ev.is_signal)
+		if (p->life_ms != 0 && p->proc == PROC_MAIN &&
+		    !was.ev.is_signal)
 			tell("die %s", engine_name(m.e, was.ev.node));
 	}
 	step(&was.ev);
@@ -517,7 +570,7 @@ parse_worker(struct proc *p, char *w)
 		p->version = v;
 	else if (strcmp(w, "keep") == 0)
 		p->keep = true;
-	else
+	else if (!life_word(&p->life, s, w))
 		die("bad worker word");
 }
 
@@ -533,6 +586,7 @@ parse_proc(struct proc *ret)
 			.start_timeout_ns = 60 * NS_PER_S,
 			.stop = { { SIGTERM, 5 * NS_PER_S }, { SIGKILL, 0 } },
 			.n_stop = 2,
+			.hook_timeout_ns = 30 * NS_PER_S,
 			.success = { .code = { 1 } },
 			.fatal = { .code = { 0, UINT64_C(1) << (78 - 64) } },
 		},
@@ -775,8 +829,17 @@ run_command(char *text)
 		reload((size_t)atoi(strtok(NULL, " ")));
 	} else if (strcmp(w, "which") == 0) {
 		which(find(strtok(NULL, " ")));
+	} else if (strcmp(w, "beat") == 0 || strcmp(w, "unwell") == 0) {
+		ev.kind = EV_BEAT;
+		ev.node = find(strtok(NULL, " "));
+		ev.inc = m.proc[ev.node].inc;
+		ev.code = w[0] == 'u';
+		step(&ev);
 	} else {
-		die("unknown command");
+		char *name = strtok(NULL, " ");
+
+		if (!life_command(&m.proc[find(name)].life, w))
+			die("unknown command");
 	}
 }
 
@@ -820,16 +883,17 @@ top_command(char *text)
 	run_until(INT64_MAX);
 }
 
+/* Before the boot a line is of the tree unless it is one of these. */
 static bool
 is_tree_line(const char *line, bool booted)
 {
-	return !booted && strncmp(line, "boot", 4) != 0 && line[0] != '@' &&
-	       strncmp(line, "timed", 5) != 0 &&
-	       strncmp(line, "reports", 7) != 0 && strcmp(line, "whys") != 0 &&
-	       strcmp(line, "frees") != 0 && strncmp(line, "fail ", 5) != 0 &&
-	       strncmp(line, "life ", 5) != 0 &&
-	       strncmp(line, "rate ", 5) != 0 &&
-	       strncmp(line, "nofork ", 7) != 0;
+	static const char *const others[] = { "boot", "@", "timed", "reports",
+		"whys", "frees", "fail ", "life ", "rate ", "nofork ", "bad " };
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (strncmp(line, others[i], strlen(others[i])) == 0)
+			return false;
+	return !booted;
 }
 
 static void

@@ -1,26 +1,65 @@
 /* SPDX-License-Identifier: ISC */
-/* Warnings: configurations that load, but hardly mean what they say. */
-#include "conf/bind.h"
+/* The walk over the tree, and the rules about its shape. */
+#include "conf/lint.h"
+
+#include "conf/value.h"
 
 #include <string.h>
 
-static const struct node *
-given(const struct conf_child *c, enum key_id id)
+const struct node *
+lint_given(const struct conf_child *c, enum key_id id)
 {
 	const struct origin *o = c->priv;
 
 	return o->val[c->is_sup ? id : id - W_FIRST];
 }
 
-static void
-lint_root(struct load *ld, const struct conf_child *root)
+const struct node *
+lint_own(const struct conf_child *c, enum key_id id)
 {
-	bool intensity = given(root, S_INTENSITY) != NULL;
-	bool period = given(root, S_PERIOD) != NULL;
+	const struct node *n = lint_given(c, id);
+
+	return n == NULL || n->in_defaults ? NULL : n;
+}
+
+const char *
+lint_span(struct lint *l, int64_t ns)
+{
+	struct buf *b = &l->ld->scratch;
+
+	buf_drain(b, b->len);
+	value_put_duration(b, ns);
+	return load_take(l->ld);
+}
+
+void
+lint_warn(struct lint *l, const char *rule, const struct node *at,
+    const char *fmt, ...)
+{
+	struct arena *a = l->ld->arena;
+	const char *text, *key;
+	va_list ap;
+
+	key = arena_printf(
+	    a, "%s %s:%u:%u", rule, at->src->path, at->line, at->col);
+	if (strmap_get(&l->said, key) != NULL)
+		return;
+	strmap_put(&l->said, key, l);
+	va_start(ap, fmt);
+	text = arena_vprintf(a, fmt, ap);
+	va_end(ap);
+	diag_warn(&l->ld->diag, at, "%s", text);
+}
+
+static void
+lint_root(struct lint *l, const struct conf_child *root)
+{
+	bool intensity = lint_given(root, S_INTENSITY) != NULL;
+	bool period = lint_given(root, S_PERIOD) != NULL;
 
 	if (intensity && period)
 		return;
-	diag_warn(&ld->diag, given(root, S_NAME),
+	lint_warn(l, "root", lint_given(root, S_NAME),
 	    "the root leaves %s at the default; when it gives up, supd ends, "
 	    "so choose (the defaults are intensity 3, period 5s)",
 	    !intensity && !period ? "intensity and period"
@@ -29,7 +68,7 @@ lint_root(struct load *ld, const struct conf_child *root)
 }
 
 static void
-lint_shell(struct load *ld, const struct conf_child *c)
+lint_shell(struct lint *l, const struct conf_child *c)
 {
 	static const char *const shells[] = { "sh", "ash", "bash", "dash",
 		"ksh", "zsh" };
@@ -37,62 +76,145 @@ lint_shell(struct load *ld, const struct conf_child *c)
 	size_t i;
 
 	if (c->worker.spec.kill_group || argv[1] == NULL ||
-	    strcmp(argv[1], "-c") != 0 || c->worker.instance > 1)
+	    strcmp(argv[1], "-c") != 0)
 		return;
 	base = strrchr(argv[0], '/');
 	base = base == NULL ? argv[0] : base + 1;
 	for (i = 0; i < ARRAY_LEN(shells); i++) {
 		if (strcmp(base, shells[i]) == 0)
-			diag_warn(&ld->diag, given(c, W_KILL_MODE),
+			lint_warn(l, "shell", lint_given(c, W_KILL_MODE),
 			    "with kill_mode process only the shell is "
 			    "signalled, not what it runs; use group, or "
 			    "`exec` in the shell");
 	}
 }
 
-/*
- * I-5: the window is measured when the supervisor handles an exit.  If one
- * cycle takes longer than period / intensity, it can never be exceeded.  Only
- * times somebody has written are judged; the defaults are bounds, not plans.
- */
-static void
-lint_cycle(
-    struct load *ld, const struct conf_child *sup, const struct conf_child *c)
-{
-	const struct sup_spec *s = &sup->sup.spec;
-	const struct worker_spec *w = &c->worker.spec;
-	const struct node *at = given(c, W_START_TIMEOUT);
-	int64_t limit = s->period_ns / (s->intensity > 0 ? s->intensity : 1);
-
-	if (s->intensity == 0 || c->worker.instance > 1)
-		return;
-	if (at != NULL && w->ready == READY_EVENT &&
-	    (w->start_timeout_ns < 0 || w->start_timeout_ns > limit))
-		diag_warn(&ld->diag, at,
-		    "if \"%s\" never gets ready, supervisor \"%s\" never gives "
-		    "up: a start_timeout longer than period / intensity keeps "
-		    "its restarts below the limit",
-		    c->name, sup->name);
-}
-
-static void
-lint_sup(struct load *ld, const struct conf_child *sup)
+/* Whether a child may ever make it count a restart. */
+static bool
+may_give_up(const struct conf_child *sup)
 {
 	const struct conf_child *c;
 
+	if (sup->sup.template != NULL)
+		return lint_restarts(sup->sup.template);
 	TAILQ_FOREACH (c, &sup->sup.children, link) {
-		if (c->is_sup) {
-			lint_sup(ld, c);
-			continue;
-		}
-		lint_shell(ld, c);
-		lint_cycle(ld, sup, c);
+		if (lint_restarts(c))
+			return true;
+	}
+	return false;
+}
+
+/* E-2: the parent of one that gives up sees `shutdown`, a clean end. */
+static void
+lint_silent_end(struct lint *l, const struct conf_child *sup)
+{
+	const struct sup_spec *s = &sup->sup.spec;
+	const struct node *at = lint_given(sup, S_RESTART);
+
+	if (at == NULL || s->restart == PERMANENT || s->significant ||
+	    s->on_giveup != GIVEUP_ESCALATE || !may_give_up(sup))
+		return;
+	lint_warn(l, "silent", at,
+	    "when supervisor \"%s\" gives up, that counts as a clean end, so "
+	    "a %s one silently stays down and nothing escalates; make it "
+	    "permanent, or say what is meant: on_giveup: stop, or {exec: "
+	    "[...]} to be told",
+	    sup->name, s->restart == TRANSIENT ? "transient" : "temporary");
+}
+
+/* A-3, and an auto_shutdown that nobody can bring about. */
+static void
+lint_auto_shutdown(struct lint *l, const struct conf_child *sup, bool is_root)
+{
+	const struct sup_spec *s = &sup->sup.spec;
+	const struct node *at = lint_given(sup, S_AUTO_SHUTDOWN);
+	const struct conf_child *c;
+
+	if (s->auto_shutdown == AUTO_NEVER || at == NULL)
+		return;
+	TAILQ_FOREACH (c, &sup->sup.children, link) {
+		if (c->is_sup
+			? c->sup.spec.significant
+			: c->worker.spec.significant && c->worker.spec.enabled)
+			break;
+	}
+	if (c == NULL)
+		lint_warn(l, "significant", at,
+		    "no child of supervisor \"%s\" that is enabled is "
+		    "significant, so it never shuts down by itself; add "
+		    "significant: true to the child whose end matters",
+		    sup->name);
+	else if (!is_root && s->restart == PERMANENT)
+		lint_warn(l, "auto_shutdown", at,
+		    "when auto_shutdown has ended supervisor \"%s\", its "
+		    "parent restarts it, because it is permanent; write "
+		    "restart: transient, and on_giveup for the other way it "
+		    "may end",
+		    sup->name);
+}
+
+static void
+lint_pool(struct lint *l, const struct conf_child *sup)
+{
+	const struct conf_child *t = sup->sup.template;
+	const struct node *at = lint_given(t, W_READY);
+
+	if (at != NULL && (t->worker.ready == READY_MODE_TCP ||
+			      t->worker.ready == READY_MODE_UNIX))
+		lint_warn(l, "pool-ready", at,
+		    "all children of supervisor \"%s\" are asked at this one "
+		    "address, so the first of them answers for the others; "
+		    "use ready: notify",
+		    sup->name);
+	at = lint_given(sup, S_INTENSITY);
+	if (at == NULL)
+		at = lint_given(sup, S_PERIOD);
+	if (at != NULL && !lint_restarts(t))
+		lint_warn(l, "pool-limit", at->key,
+		    "%s has no effect: the children of supervisor \"%s\" are "
+		    "temporary and never restarted; leave it out",
+		    at->key->text, sup->name);
+}
+
+static void
+lint_worker(
+    struct lint *l, const struct conf_child *sup, const struct conf_child *c)
+{
+	if (c->worker.instance > 1)
+		return;
+	lint_shell(l, c);
+	lint_once(l, sup, c);
+	lint_limits_worker(l, sup, c);
+}
+
+static void
+lint_sup(struct lint *l, const struct conf_child *sup, bool is_root)
+{
+	const struct conf_child *c;
+
+	if (!is_root)
+		lint_silent_end(l, sup);
+	lint_auto_shutdown(l, sup, is_root);
+	lint_limits_sup(l, sup);
+	if (sup->sup.template != NULL) {
+		lint_pool(l, sup);
+		lint_worker(l, sup, sup->sup.template);
+	}
+	if (sup->sup.spec.strategy == REST_FOR_ONE)
+		lint_order(l, sup);
+	TAILQ_FOREACH (c, &sup->sup.children, link) {
+		if (c->is_sup)
+			lint_sup(l, c, false);
+		else
+			lint_worker(l, sup, c);
 	}
 }
 
 void
 lint_tree(struct load *ld, const struct conf_child *root)
 {
-	lint_root(ld, root);
-	lint_sup(ld, root);
+	struct lint l = { ld, { .arena = ld->arena } };
+
+	lint_root(&l, root);
+	lint_sup(&l, root, true);
 }

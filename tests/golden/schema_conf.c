@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Print the schema as the manual must have it: SECTION KEY [DEFAULT]. */
+/*
+ * Print the schema as the manual must have it: SECTION KEY [DEFAULT], and
+ * CHANGING KEY for those that take effect at the next start.
+ */
 #include "conf/schema.h"
 
 #include <stdio.h>
@@ -22,6 +25,8 @@ main(void)
 		printf("%s %s%s%s\n",
 		    k->type == T_LATER ? "NOT" : sections[k->where], k->name,
 		    k->def == NULL ? "" : " ", k->def == NULL ? "" : k->def);
+		if (k->at_next_start)
+			printf("CHANGING %s\n", k->name);
 	}
 	return 0;
 }

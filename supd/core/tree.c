@@ -277,6 +277,7 @@ void
 tree_remove(struct engine *e, struct node *c)
 {
 	assert(c->state == CHILD_STOPPED);
+	c->batch = false;
 	tree_detach(e, c);
 	if (is_mortal(c))
 		tree_free(e, c);

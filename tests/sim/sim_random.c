@@ -24,6 +24,8 @@
 #define SEEDS 20000
 #define STEPS 300
 
+#define RELOADS 8 /* at the same time */
+
 struct proc {
 	bool alive; /* at most one incarnation: promise 1 */
 	bool execed;
@@ -34,6 +36,15 @@ struct proc {
 	bool prepared;          /* pre_start went well, in this start */
 	bool dirty;             /* ran, and its post_stop has not run yet */
 	uint64_t probe;         /* the last one asked for */
+};
+
+/* A reload that is under way, and what it replaces. */
+struct reload {
+	bool used;
+	uint64_t tag;
+	struct plan plan;
+	struct plan_child child[CAP];
+	const struct worker_spec *was[CAP];
 };
 
 static struct world {
@@ -47,6 +58,7 @@ static struct world {
 	unsigned long n_steps;
 	unsigned n_w, n_s, n_calls, n_replies, n_names;
 	bool done;
+	struct reload reload[RELOADS];
 } w;
 
 static unsigned long total_steps;
@@ -99,6 +111,29 @@ on_state(const struct effect *eff)
 	}
 }
 
+/* What a reload has replaced is unused from its answer on: spoil it. */
+static void
+reload_answered(uint64_t tag)
+{
+	struct reload *r = w.reload;
+
+	while (r < w.reload + RELOADS && !(r->used && r->tag == tag))
+		r++;
+	if (r == w.reload + RELOADS)
+		return;
+	for (uint32_t i = 0; i < r->plan.n; i++) {
+		node_t n = r->child[i].node;
+		struct worker_spec *was = NULL;
+
+		if (r->was[i] != NULL)
+			was = &w.w[r->was[i] - w.w];
+		if (was != NULL &&
+		    (!engine_has(w.e, n) || engine_worker_spec(w.e, n) != was))
+			memset(was, 0xa5, sizeof(*was));
+	}
+	r->used = false;
+}
+
 static void
 on_effect(void *ctx, const struct effect *eff)
 {
@@ -115,6 +150,7 @@ on_effect(void *ctx, const struct effect *eff)
 		break;
 	case EFF_REPLY:
 		w.n_replies++;
+		reload_answered(eff->tag);
 		break;
 	case EFF_FREED:
 		assert_false(p->alive);
@@ -141,6 +177,18 @@ on_effect(void *ctx, const struct effect *eff)
 	case EFF_KIND_N:
 		break;
 	}
+}
+
+/* A node that is in use, mostly; a supervisor, if that is wanted. */
+static node_t
+any_node(bool sup)
+{
+	node_t n = 1 + rnd(CAP);
+
+	for (int i = 0; i < CAP && rnd(64) != 0; i++, n = n % CAP + 1)
+		if (engine_has(w.e, n) && (!sup || engine_is_sup(w.e, n)))
+			break;
+	return n;
 }
 
 static void
@@ -219,13 +267,10 @@ random_worker(bool may_be_significant)
 	return s;
 }
 
-static node_t
-random_sup(node_t parent, int depth)
+static struct sup_spec *
+random_sup_spec(void)
 {
 	struct sup_spec *s = &w.s[w.n_s];
-	char name[16];
-	uint32_t kids = rnd(4);
-	node_t n;
 
 	*s = (struct sup_spec){
 		.strategy = (enum strategy)rnd(4),
@@ -237,10 +282,19 @@ random_sup(node_t parent, int depth)
 		.max_children = rnd(4) == 0 ? 3 : 0,
 		.shutdown_deadline_ns = rnd(3) == 0 ? NS_PER_S : -1,
 	};
-	if (s->strategy == SIMPLE_ONE_FOR_ONE) {
+	if (s->strategy == SIMPLE_ONE_FOR_ONE)
 		s->auto_shutdown = AUTO_NEVER;
-		kids = 0;
-	}
+	return s;
+}
+
+static node_t
+random_sup(node_t parent, int depth)
+{
+	struct sup_spec *s = random_sup_spec();
+	char name[16];
+	uint32_t kids = s->strategy != SIMPLE_ONE_FOR_ONE ? rnd(4) : 0;
+	node_t n;
+
 	snprintf(name, sizeof(name), "s%u", w.n_s);
 	n = engine_add_sup(w.e, parent, name, s, w.window[w.n_s++]);
 	assert_int_not_equal(n, NODE_NONE);
@@ -351,18 +405,135 @@ random_call(void)
 		EV_CLEAR };
 	struct event ev = {
 		.kind = kinds[rnd(6)],
-		.node = 1 + rnd(CAP),
 	};
 	char name[24];
 
 	if (ev.kind != EV_RETRY && ev.kind != EV_CLEAR)
 		ev.tag = ++w.n_calls;
-
+	ev.node = any_node(ev.kind == EV_START_CHILD);
 	if (ev.kind == EV_START_CHILD) {
 		snprintf(name, sizeof(name), "d%u", w.n_names++ % 9);
 		ev.child = engine_add_worker(
 		    w.e, NODE_NONE, name, random_worker(false));
 	}
+	step(ev);
+}
+
+/* ---- reload and apply ---------------------------------------------------- */
+
+static struct plan_child *
+add_place(struct reload *r, node_t n)
+{
+	struct plan_child *k = &r->child[r->plan.n];
+
+	r->was[r->plan.n] = NULL;
+	r->plan.n++;
+	*k = (struct plan_child){ .node = n };
+	return k;
+}
+
+static void
+add_known(struct reload *r, node_t n)
+{
+	struct plan_child *k = add_place(r, n);
+	const struct worker_spec *was = engine_worker_spec(w.e, n);
+
+	k->changed = rnd(3) == 0;
+	k->adopt = rnd(2);
+	if (was == NULL || rnd(2) == 0)
+		return;
+	r->was[r->plan.n - 1] = was;
+	k->worker = random_worker(true);
+}
+
+/* A new child: a worker, or a supervisor with one. */
+static void
+add_new(struct reload *r)
+{
+	char name[16];
+	node_t n;
+
+	if (rnd(3) != 0) {
+		/* At times a name that start_child uses, too. */
+		snprintf(name, sizeof(name), "d%u", rnd(20));
+		n = engine_add_worker(
+		    w.e, NODE_NONE, name, random_worker(true));
+	} else {
+		const struct sup_spec *s = random_sup_spec();
+
+		snprintf(name, sizeof(name), "s%u", w.n_s);
+		n = engine_add_sup(w.e, NODE_NONE, name, s, w.window[w.n_s++]);
+		if (n != NODE_NONE && s->strategy != SIMPLE_ONE_FOR_ONE)
+			engine_add_worker(w.e, n, "w", random_worker(true));
+	}
+	if (n != NODE_NONE)
+		add_place(r, n);
+}
+
+static bool
+has_room(void)
+{
+	return w.n_w + 2 * CAP < ARRAY_LEN(w.w) && w.n_s + 4 < ARRAY_LEN(w.s);
+}
+
+static void
+random_plan(struct reload *r, node_t sup)
+{
+	const struct sup_spec *s = random_sup_spec();
+	uint32_t n;
+
+	r->plan = (struct plan){
+		.spec = s, .window = w.window[w.n_s++], .child = r->child
+	};
+	for (node_t c = engine_first_child(w.e, sup); c != NODE_NONE;
+	     c = engine_next_child(w.e, c))
+		if (rnd(4) != 0 && r->plan.n < CAP - 2)
+			add_known(r, c);
+	/* Another order, but no place twice. */
+	n = r->plan.n;
+	for (uint32_t i = 1; i < n; i++) {
+		uint32_t k = rnd(i + 1);
+		struct plan_child t = r->child[i];
+		const struct worker_spec *was = r->was[i];
+
+		r->child[i] = r->child[k];
+		r->was[i] = r->was[k];
+		r->child[k] = t;
+		r->was[k] = was;
+	}
+	for (uint32_t k = rnd(3); k > 0; k--)
+		if (s->strategy != SIMPLE_ONE_FOR_ONE)
+			add_new(r);
+}
+
+static void
+random_reload(void)
+{
+	struct event ev = { .kind = EV_RELOAD, .node = any_node(true) };
+	struct reload *r = &w.reload[rnd(RELOADS)];
+	bool is_sup = engine_has(w.e, ev.node) && engine_is_sup(w.e, ev.node);
+
+	if (r->used || !has_room())
+		return;
+	ev.tag = ++w.n_calls;
+	if (is_sup && rnd(16) != 0) {
+		r->used = true;
+		r->tag = ev.tag;
+		random_plan(r, ev.node);
+		engine_set_plan(w.e, ev.node, &r->plan);
+	}
+	step(ev);
+}
+
+static void
+random_apply(void)
+{
+	struct event ev = { .kind = EV_APPLY, .node = any_node(true) };
+
+	ev.tag = ++w.n_calls;
+	for (node_t n = 1; n <= CAP; n++)
+		if (engine_has(w.e, n))
+			engine_is_stale(w.e, n);
 	step(ev);
 }
 
@@ -437,6 +608,14 @@ one_history(uint64_t seed, void *mem)
 			break;
 		case 2:
 			nonsense();
+			break;
+		case 3:
+			if (seed % 2 == 0 && rnd(3) == 0)
+				random_reload();
+			else if (seed % 2 == 0 && rnd(3) == 0)
+				random_apply();
+			else
+				process_event(1 + rnd(CAP));
 			break;
 		default:
 			process_event(1 + rnd(CAP));

@@ -129,21 +129,56 @@ find_rival(const struct engine *e, const struct node *s, const struct node *c)
 	return like != NULL && like->is_sup == c->is_sup ? like : NULL;
 }
 
+/* Not to look for them in vain. */
+static bool
+has_departed(const struct engine *e, const struct node *s)
+{
+	for (node_t n = s->s.static_first; n != NODE_NONE;
+	     n = node_of(e, n)->static_next)
+		if (!node_of(e, n)->attached && !node_of(e, n)->planned)
+			return true;
+	return false;
+}
+
+/* The configured child of this name that has left: temporary, or deleted. */
+static const struct node *
+find_departed(
+    const struct engine *e, const struct node *s, const struct node *c)
+{
+	const struct node *k;
+
+	for (node_t n = s->s.static_first; n != NODE_NONE; n = k->static_next) {
+		k = node_of(e, n);
+		if (!k->attached && !k->planned && tree_same_name(k, c))
+			return k;
+	}
+	return NULL;
+}
+
 /*
  * Who gets the place that the plan has for `c`, which is new, or has been
  * deleted: as in OTP, the child that has taken the name in the meantime.
  */
 static struct node *
-fill_place(struct engine *e, struct node *s, struct node *c)
+fill_place(struct engine *e, struct node *s, struct node *c, bool departed)
 {
 	struct node *rival = find_rival(e, s, c);
+	const struct node *was = NULL;
 
 	if (rival != NULL) {
 		tree_free(e, c);
 		tree_detach(e, rival);
 		return rival;
 	}
-	c->owed |= is_new(c);
+	if (is_new(c) && departed)
+		was = find_departed(e, s, c);
+	if (was != NULL) { /* who is down stays down */
+		c->wanted = was->wanted;
+		c->last = was->last;
+		c->last_end = was->last_end;
+	} else if (is_new(c)) {
+		c->owed = true;
+	}
 	c->parent = node_id(e, s);
 	return c;
 }
@@ -186,6 +221,8 @@ static void
 take_places(
     struct engine *e, struct node *s, const struct plan *p, struct chain *ch)
 {
+	bool departed = has_departed(e, s);
+
 	for (uint32_t i = 0; i < p->n; i++) {
 		struct node *c = node_of(e, p->child[i].node);
 
@@ -194,7 +231,7 @@ take_places(
 		if (!c->planned) {
 			if (c->attached)
 				continue; /* dynamic: it has its place */
-			c = fill_place(e, s, c);
+			c = fill_place(e, s, c, departed);
 		}
 		c->planned = true;
 		c->dynamic = false;

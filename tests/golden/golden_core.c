@@ -684,6 +684,7 @@ lay_out_worker(struct layout *l, node_t n)
 	k->worker = parse_proc(&p);
 	k->changed = was->inc != 0 && p.version != was->runs;
 	k->adopt = !p.keep && l->plan.spec->strategy != SIMPLE_ONE_FOR_ONE;
+	p.fail = p.fail != 0 ? p.fail : was->fail;
 	p.alive = was->alive;
 	p.inc = was->inc;
 	p.runs = was->runs;

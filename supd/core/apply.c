@@ -204,8 +204,12 @@ stop_advance(struct engine *e, struct node *s)
 	}
 	c = node_of(e, s->s.cursor);
 	if (c->batch && c->state != CHILD_STOPPED) {
-		if (c->state == CHILD_STARTING || c->state == CHILD_STOPPING)
+		if (c->state == CHILD_STARTING)
 			return false;
+		if (c->state == CHILD_STOPPING) {
+			stop_one(e, c); /* perhaps of its own accord */
+			return false;
+		}
 		if (!must_end(e, s))
 			stop_one(e, c);
 		else

@@ -49,6 +49,31 @@ health_begin(struct engine *e, struct node *c)
 	arm(e, c);
 }
 
+/*
+ * A heartbeat that is on now begins with the first sign of life: this process
+ * was not told, when it was started, that it was to give any.
+ */
+void
+health_respec(struct engine *e, struct node *c)
+{
+	const struct worker_spec *spec = c->w.spec;
+
+	if (spec->heartbeat_ns <= 0)
+		c->w.beat_by = MONO_NEVER;
+	if (spec->max_lifetime_ns <= 0)
+		c->w.old_at = MONO_NEVER;
+	else if (mono_is_never(c->w.old_at))
+		c->w.old_at = in_time(e, spec->max_lifetime_ns);
+	if (spec->health.interval_ns <= 0) {
+		c->w.probing = false;
+		c->w.n_bad = 0;
+		c->w.probe_at = MONO_NEVER;
+	} else if (mono_is_never(c->w.probe_at)) {
+		c->w.probe_at = mono_add(e->now, spec->health.initial_delay_ns);
+	}
+	arm(e, c);
+}
+
 static uint64_t
 report(struct engine *e, struct node *c, enum reason_why why, uint32_t used,
     uint32_t limit)

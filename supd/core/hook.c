@@ -141,6 +141,16 @@ hook_due(struct engine *e, struct node *c)
 }
 
 void
+hook_respec(struct engine *e, struct node *c)
+{
+	if (!c->w.for_ever || c->w.killed)
+		return;
+	c->w.start_deadline = mono_add(e->now, c->w.spec->hook_timeout_ns);
+	c->w.for_ever = mono_is_never(c->w.start_deadline);
+	deadline_set(e, c, c->w.start_deadline);
+}
+
+void
 hook_kill_now(struct engine *e, struct node *c)
 {
 	if (c->w.phase == PHASE_POST) {

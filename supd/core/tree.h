@@ -123,6 +123,7 @@ struct worker {
 	enum phase phase;
 	enum proc_kind proc; /* of this incarnation */
 	uint32_t stage;      /* of the stop */
+	uint64_t told;       /* bit: signals that this stop has sent */
 	bool killed;         /* we have sent SIGKILL */
 	bool for_ever;       /* what it waits for may take for ever */
 	bool executed;       /* the main program, in this start */
@@ -310,10 +311,14 @@ void hook_post_ended(struct engine *e, struct node *c, const struct event *ev);
 void hook_due(struct engine *e, struct node *c);
 /* shutdown_deadline has passed. */
 void hook_kill_now(struct engine *e, struct node *c);
+/* A reload while post_stop runs. */
+void hook_respec(struct engine *e, struct node *c);
 
 /* ---- health.c: a ready worker that is not well ------------------------- */
 
 void health_begin(struct engine *e, struct node *c);
+/* A reload: what is off now is disarmed, what is on now begins. */
+void health_respec(struct engine *e, struct node *c);
 void health_probed(struct engine *e, struct node *c, const struct event *ev);
 void health_beat(struct engine *e, struct node *c, const struct event *ev);
 void health_due(struct engine *e, struct node *c);

@@ -272,6 +272,14 @@ plain_reason(const struct worker_spec *spec, const struct event *ev)
 	return r;
 }
 
+/* Has this stop sent it that signal? */
+static bool
+was_told(const struct node *c, int sig)
+{
+	return sig > 0 && sig < 64 && sig != SIGKILL &&
+	       (c->w.told >> sig & 1) != 0;
+}
+
 /* The same end after a stop was ordered: D3 widens what counts as obeying. */
 static struct reason
 stopped_reason(const struct node *c, const struct event *ev)
@@ -282,12 +290,9 @@ stopped_reason(const struct node *c, const struct event *ev)
 	if (ev->is_signal && ev->code == SIGKILL && c->w.killed)
 		return (
 		    struct reason){ .kind = REASON_KILLED, .code = SIGKILL };
-	for (uint32_t i = 0; i <= c->w.stage && i < c->w.spec->n_stop; i++) {
-		int sig = c->w.spec->stop[i].sig;
-
-		if (sig != SIGKILL && !ev->core)
-			obeyed |= ev->code == (ev->is_signal ? sig : 128 + sig);
-	}
+	if (!ev->core)
+		obeyed |=
+		    was_told(c, ev->is_signal ? ev->code : ev->code - 128);
 	if (obeyed)
 		return (struct reason){ .kind = REASON_SHUTDOWN,
 			.why = (uint8_t)c->why };
@@ -390,13 +395,6 @@ worker_event(struct engine *e, struct node *c, const struct event *ev)
 	}
 }
 
-void
-worker_respec(struct engine *e, struct node *c, const struct worker_spec *spec)
-{
-	c->w.spec = spec;
-	(void)e;
-}
-
 bool
 worker_must_die(const struct engine *e, const struct node *c)
 {
@@ -404,6 +402,41 @@ worker_must_die(const struct engine *e, const struct node *c)
 		if (node_of(e, n)->s.kill_now)
 			return true;
 	return false;
+}
+
+/* A stop that was to wait for ever goes on as the new stages say. */
+static void
+respec_stop(struct engine *e, struct node *c)
+{
+	const struct worker_spec *spec = c->w.spec;
+	const struct stop_stage *st;
+
+	if (!c->w.for_ever || c->w.killed)
+		return;
+	if (c->w.stage >= spec->n_stop)
+		c->w.stage = spec->n_stop - 1;
+	st = &spec->stop[c->w.stage];
+	if (st->sig == SIGKILL)
+		worker_sigkill(e, c);
+	else if (c->w.stage + 1 < spec->n_stop)
+		wait_until(e, c, mono_add(e->now, st->wait_ns));
+}
+
+/*
+ * What it is doing goes on, with the deadline that it has; whatever is armed
+ * next is armed with the new values.  What could not come to an end before can
+ * now, if the new spec says so.
+ */
+void
+worker_respec(struct engine *e, struct node *c, const struct worker_spec *spec)
+{
+	c->w.spec = spec;
+	if (c->w.phase == PHASE_STOP || c->w.phase == PHASE_ABORT)
+		respec_stop(e, c);
+	else if (c->w.phase == PHASE_POST)
+		hook_respec(e, c);
+	else if (c->w.phase == PHASE_RUN)
+		health_respec(e, c);
 }
 
 /* Send the present stage's signal, and the next ones while waits are zero. */
@@ -417,6 +450,7 @@ run_stage(struct engine *e, struct node *c)
 		const struct stop_stage *st = &spec->stop[c->w.stage];
 
 		emit_signal(e, c, st->sig);
+		c->w.told |= UINT64_C(1) << st->sig;
 		if (st->sig == SIGKILL) {
 			c->w.killed = true;
 			return; /* nothing more can be done; wait (T-1) */
@@ -454,6 +488,7 @@ static void
 begin_stop(struct engine *e, struct node *c)
 {
 	c->w.stage = 0;
+	c->w.told = 0;
 	if (worker_must_die(e, c))
 		worker_sigkill(e, c);
 	else

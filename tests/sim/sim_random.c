@@ -154,6 +154,7 @@ on_effect(void *ctx, const struct effect *eff)
 		break;
 	case EFF_FREED:
 		assert_false(p->alive);
+		p->probe = 0; /* whoever gets the slot counts afresh */
 		break;
 	case EFF_DONE:
 		assert_false(w.done);

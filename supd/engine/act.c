@@ -65,6 +65,22 @@ watch(struct request *r, struct target *t)
 	act_look(r, t);
 }
 
+/*
+ * Nor does a manual start wait for backoff: the pause is over, and its whole
+ * group is restarted, as it would have been.  A manual start does not count
+ * (I-3), so the history is cleared again.
+ */
+static void
+end_pause(struct request *r, const struct target *t)
+{
+	struct event ev = { .kind = EV_RETRY, .node = t->n };
+
+	if (engine_state(r->sh->core, t->n) != CHILD_WAITING)
+		return;
+	run_post(r->sh, &ev);
+	clear_window(r, t);
+}
+
 static void
 begin_start(struct request *r, struct target *t)
 {
@@ -73,6 +89,7 @@ begin_start(struct request *r, struct target *t)
 		return;
 	}
 	clear_window(r, t);
+	end_pause(r, t);
 	call(r, t, EV_RESTART_CHILD);
 }
 
@@ -316,13 +333,21 @@ static void
 look_started(struct request *r, struct target *t, enum child_state state)
 {
 	struct reason last = engine_last_reason(r->sh->core, t->n);
-	char text[WIRE_TEXT_MAX];
+	mono_t at = engine_node_deadline(r->sh->core, t->n);
+	char text[WIRE_TEXT_MAX], pause[TEXT_DURATION_LEN];
 
 	if (state == CHILD_READY)
 		request_target_done(r, t);
 	else if (state == CHILD_STOPPED)
 		request_target_failed(r, t, "%s",
 		    text_reason(r->sh, t->n, &last, text, sizeof(text)));
+	else if (state == CHILD_WAITING &&
+		 engine_incarnation(r->sh->core, t->n) > t->inc0 &&
+		 !mono_is_never(at))
+		/* Tried, failed, and now there is a pause. */
+		request_target_failed(r, t, "%s; next try in %s",
+		    text_reason(r->sh, t->n, &last, text, sizeof(text)),
+		    text_duration(at.ns - r->sh->now.ns, pause, sizeof(pause)));
 }
 
 void

@@ -186,6 +186,7 @@ send_spawn(struct shell *sh, node_t n, uint64_t inc)
 	int r = spawn_build(&ctx, w, &m, &tail);
 
 	nd->main_inc = inc;
+	nd->unwell = nd->end_told = false;
 	nd->exited = (struct wire_exited){ 0 };
 	nd->sent_proc = PROC_MAIN;
 	if (r < 0) {

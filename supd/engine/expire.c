@@ -66,7 +66,7 @@ timeout_text(const struct request *r, const struct target *t, struct buf *out)
 	if (!request_target_there(r, t))
 		return;
 	buf_printf(out, " (%s", child_state_name(engine_state(sh->core, t->n)));
-	if (sh->nodes[t->n].pid != 0)
+	if (node_pid(&sh->nodes[t->n]) != 0)
 		buf_printf(out, ", pid %d alive", sh->nodes[t->n].pid);
 	buf_puts(out, ")");
 	if (!engine_is_sup(sh->core, t->n) &&

@@ -14,6 +14,7 @@ static const char *const kind_names[HIST_KIND_N] = {
 	[HIST_EXITED] = "exited",
 	[HIST_ENDED] = "ended",
 	[HIST_START_ERROR] = "start_error",
+	[HIST_WAITING] = "waiting",
 	[HIST_RESTART] = "restart",
 	[HIST_GAVE_UP] = "gave_up",
 	[HIST_AUTO_SHUTDOWN] = "auto_shutdown",

@@ -24,6 +24,7 @@ enum hist_kind {
 	HIST_EXITED,  /* a process ended by itself */
 	HIST_ENDED,   /* a supervisor ended by itself */
 	HIST_START_ERROR,
+	HIST_WAITING, /* a pause before the next try */
 	HIST_RESTART, /* a supervisor acts: path is the supervisor's */
 	HIST_GAVE_UP,
 	HIST_AUTO_SHUTDOWN,

@@ -2,6 +2,7 @@
 #include "engine/hook.h"
 
 #include "engine/spawn.h"
+#include "engine/text.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -108,4 +109,18 @@ hook_running(const struct shell *sh, node_t n)
 	    nd->sent_inc != engine_incarnation(sh->core, n))
 		return PROC_MAIN;
 	return nd->sent_proc;
+}
+
+void
+hook_detail(const struct shell *sh, node_t n, char *buf, size_t len)
+{
+	mono_t at = engine_node_deadline(sh->core, n);
+	const char *name = hook_name(hook_running(sh, n));
+	char left[TEXT_DURATION_LEN];
+
+	if (mono_is_never(at))
+		snprintf(buf, len, "%s running", name);
+	else
+		snprintf(buf, len, "%s running, %s left", name,
+		    text_duration(at.ns - sh->now.ns, left, sizeof(left)));
 }

@@ -31,6 +31,9 @@ must_check int hook_build(struct shell *sh, node_t n, uint64_t inc,
 /* The word in EXIT_REASON: "normal", "shutdown", "exit", "signal", ... */
 const char *hook_reason(const struct reason *why);
 
+/* "pre_start running, 12s left", while one does. */
+void hook_detail(const struct shell *sh, node_t n, char *buf, size_t len);
+
 /* Does a hook run now, or is it being started?  PROC_MAIN: none. */
 enum proc_kind hook_running(const struct shell *sh, node_t n);
 

@@ -297,8 +297,11 @@ on_beat(struct shell *sh, const struct wire_beat *m)
 		.code = m->unwell != 0,
 	};
 
-	if (tree_has(sh, m->slot))
-		run_post(sh, &ev);
+	if (!tree_has(sh, m->slot))
+		return;
+	if (m->unwell && sh->nodes[m->slot].sent_inc == m->inc)
+		sh->nodes[m->slot].unwell = true;
+	run_post(sh, &ev);
 }
 
 void

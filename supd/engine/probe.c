@@ -19,6 +19,7 @@ struct probe {
 	struct http *http; /* asking, or NULL */
 	struct aux_job *job;
 	struct timer *timer; /* of a connection: out of time */
+	uint32_t n_bad;      /* failed in a row, of `inc` */
 	char error[256];     /* of the last probe that failed, or "" */
 };
 
@@ -125,6 +126,7 @@ answer(struct probe *p, const char *error)
 	};
 	char asked[128];
 
+	p->n_bad = error != NULL ? p->n_bad + 1 : 0;
 	if (error != NULL) {
 		what(&worker_of(p)->health, asked, sizeof(asked));
 		snprintf(p->error, sizeof(p->error), "%s: %s", asked, error);
@@ -209,8 +211,10 @@ probe_begin(struct shell *sh, node_t n, uint64_t inc, uint64_t tag)
 		return;
 	drop(p);
 	w = worker_of(p);
-	if (p->inc != inc)
+	if (p->inc != inc) {
 		p->error[0] = '\0';
+		p->n_bad = 0;
+	}
 	p->busy = true;
 	p->inc = inc;
 	p->tag = tag;
@@ -246,4 +250,22 @@ probe_last(const struct shell *sh, node_t n, char *buf, size_t len)
 	} else {
 		strlcpy(buf, p->error, len);
 	}
+}
+
+bool
+probe_is_failing(const struct shell *sh, node_t n)
+{
+	const struct probe *p = sh->nodes[n].probe;
+
+	return p != NULL && p->n_bad > 0 &&
+	       p->inc == engine_incarnation(sh->core, n);
+}
+
+void
+probe_detail(const struct shell *sh, node_t n, char *buf, size_t len)
+{
+	const struct probe *p = sh->nodes[n].probe;
+
+	snprintf(buf, len, "%u of %u probes failed: %s", p->n_bad,
+	    worker_of(p)->spec.health.failures, p->error);
 }

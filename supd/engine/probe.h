@@ -33,4 +33,8 @@ void probe_free(struct node *nd);
  */
 void probe_last(const struct shell *sh, node_t n, char *buf, size_t len);
 
+/* "2 of 3 probes failed: connect ...", while it is not well. */
+bool probe_is_failing(const struct shell *sh, node_t n);
+void probe_detail(const struct shell *sh, node_t n, char *buf, size_t len);
+
 #endif /* ENGINE_PROBE_H */

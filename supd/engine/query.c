@@ -117,6 +117,9 @@ query_why(struct shell *sh, uint64_t tag, const char *path)
 		.ended_before =
 		    engine_last_reason(sh->core, n).kind != REASON_NONE,
 	};
+	if (s.state == CHILD_WAITING &&
+	    !mono_is_never(engine_node_deadline(sh->core, n)))
+		s.next_try = engine_node_deadline(sh->core, n);
 	why_tell(&sh->history, &s, send_event, &a, &headline);
 	request_end(sh, tag, CTL_OK, buf_str(&headline));
 }
@@ -150,7 +153,7 @@ kill_one(struct shell *sh, node_t n, const struct wire_request *m,
 	};
 	char text[64];
 
-	if (nd->pid == 0) {
+	if (node_pid(nd) == 0) {
 		buf_printf(errors, "%s%s: %s", errors->len > 0 ? "\n" : "",
 		    text_short(nd->path),
 		    engine_is_sup(sh->core, n)

@@ -3,6 +3,7 @@
 
 #include "engine/aux.h"
 #include "engine/dial.h"
+#include "engine/hook.h"
 #include "engine/text.h"
 #include "engine/tree.h"
 
@@ -188,7 +189,11 @@ ready_awaited(const struct shell *sh, node_t n, char *buf, size_t len)
 		strlcpy(buf, "its log and mailbox", len);
 		return;
 	}
-	if (nd->pid == 0) {
+	if (hook_running(sh, n) != PROC_MAIN) {
+		snprintf(buf, len, "%s", hook_name(hook_running(sh, n)));
+		return;
+	}
+	if (node_pid(nd) == 0) {
 		strlcpy(buf, "its turn to be spawned", len);
 		return;
 	}
@@ -211,6 +216,10 @@ ready_detail(const struct shell *sh, node_t n, char *buf, size_t len)
 	mono_t deadline = engine_node_deadline(sh->core, n);
 	char what[256], left[TEXT_DURATION_LEN];
 
+	if (hook_running(sh, n) != PROC_MAIN) {
+		hook_detail(sh, n, buf, len);
+		return;
+	}
 	ready_awaited(sh, n, what, sizeof(what));
 	if (mono_is_never(deadline))
 		snprintf(buf, len, "waiting for %s", what);

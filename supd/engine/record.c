@@ -115,13 +115,17 @@ ask_last_line(struct shell *sh, node_t n, uint64_t seq)
 static void
 worker_ended(struct shell *sh, node_t n, const struct effect *eff)
 {
-	const struct node *nd = &sh->nodes[n];
-	char why[128], up[TEXT_DURATION_LEN], text[WIRE_TEXT_MAX];
+	struct node *nd = &sh->nodes[n];
+	mono_t end = nd->pid_gone ? nd->ended_at : sh->now;
+	char why[256], up[TEXT_DURATION_LEN], text[WIRE_TEXT_MAX];
 	const struct hist_event *kept;
 
+	if (nd->end_told)
+		return; /* before its post_stop */
+	nd->end_told = true;
 	text_reason(sh, n, &eff->reason, why, sizeof(why));
 	snprintf(text, sizeof(text), "%s, pid %d, up %s", why, nd->pid,
-	    text_duration(sh->now.ns - nd->spawned_at.ns, up, sizeof(up)));
+	    text_duration(end.ns - nd->spawned_at.ns, up, sizeof(up)));
 	kept = add(sh, n, HIST_EXITED, eff, text);
 	if (is_bad_end(&eff->reason)) {
 		log_warnx("%s: %s", text_short(nd->path), text);
@@ -185,6 +189,21 @@ stopping(struct shell *sh, node_t n, const struct effect *eff)
 	add(sh, n, HIST_STOPPING, &plain, text);
 }
 
+/* Backoff: it is not tried again at once. */
+static void
+waiting(struct shell *sh, node_t n, const struct effect *eff)
+{
+	mono_t at = engine_node_deadline(sh->core, n);
+	char pause[TEXT_DURATION_LEN], text[WIRE_TEXT_MAX];
+
+	if (mono_is_never(at))
+		return;
+	snprintf(text, sizeof(text), "for %s before it is tried again",
+	    text_duration(at.ns - sh->now.ns, pause, sizeof(pause)));
+	add(sh, n, HIST_WAITING, eff, text);
+	log_info("%s: waiting %s", text_short(sh->nodes[n].path), text);
+}
+
 void
 record_state(struct shell *sh, const struct effect *eff)
 {
@@ -204,7 +223,11 @@ record_state(struct shell *sh, const struct effect *eff)
 			worker_ready(sh, n, eff);
 		break;
 	case CHILD_STOPPING:
-		stopping(sh, n, eff);
+		/* It may have ended by itself, and its post_stop runs now. */
+		if (!is_sup && sh->nodes[n].pid_gone)
+			worker_ended(sh, n, eff);
+		else
+			stopping(sh, n, eff);
 		break;
 	case CHILD_ENDED:
 		if (!is_sup)
@@ -223,6 +246,8 @@ record_state(struct shell *sh, const struct effect *eff)
 			stopped(sh, n, eff);
 		break;
 	case CHILD_WAITING:
+		waiting(sh, n, eff);
+		break;
 	case CHILD_STATE_N:
 		break;
 	}
@@ -252,6 +277,79 @@ auto_shutdown(struct shell *sh, const struct effect *eff)
 	log_info("%s: %s", text_short(sh->nodes[eff->node].path), text);
 }
 
+/* Why it is put down; false: it is not, or not yet. */
+static bool
+complaint(
+    const struct shell *sh, const struct effect *eff, char *buf, size_t len)
+{
+	const struct node *nd = &sh->nodes[eff->node];
+	const struct worker_spec *spec = &nd->conf->worker.spec;
+	char limit[TEXT_DURATION_LEN], last[256];
+
+	switch ((enum reason_why)eff->reason.why) {
+	case WHY_HEARTBEAT:
+		if (nd->unwell)
+			strlcpy(buf, "it says itself that it is unwell", len);
+		else
+			snprintf(buf, len, "no sign of life for %s",
+			    text_duration(
+				spec->heartbeat_ns, limit, sizeof(limit)));
+		return true;
+	case WHY_LIFETIME:
+		snprintf(buf, len, "max_lifetime of %s reached",
+		    text_duration(spec->max_lifetime_ns, limit, sizeof(limit)));
+		return true;
+	case WHY_HEALTH:
+	case WHY_NONE:
+	case WHY_ASKED:
+	case WHY_GROUP:
+	case WHY_GAVE_UP:
+	case WHY_AUTO_SHUTDOWN:
+	case WHY_ROLLBACK:
+	case WHY_RELOAD:
+	case WHY_N:
+		break;
+	}
+	probe_last(sh, eff->node, last, sizeof(last));
+	if (eff->used < eff->limit)
+		snprintf(buf, len, "probe %u of %u failed: %s", eff->used,
+		    eff->limit, last);
+	else
+		snprintf(buf, len, "%u probe%s failed: %s", eff->used,
+		    eff->used == 1 ? "" : "s", last);
+	return eff->used >= eff->limit;
+}
+
+static void
+unhealthy(struct shell *sh, const struct effect *eff)
+{
+	struct node *nd = &sh->nodes[eff->node];
+	char text[WIRE_TEXT_MAX];
+
+	if (!complaint(sh, eff, text, sizeof(text))) {
+		add(sh, eff->node, HIST_UNHEALTHY, eff, text);
+		log_info("%s: %s", text_short(nd->path), text);
+		return;
+	}
+	free(nd->complaint);
+	nd->complaint = strdup(text);
+	strlcat(text, "; stopping it", sizeof(text));
+	add(sh, eff->node, HIST_UNHEALTHY, eff, text);
+	log_warnx("%s: %s", text_short(nd->path), text);
+}
+
+static void
+hook_failed(struct shell *sh, const struct effect *eff)
+{
+	const struct hist_event *kept;
+	char text[WIRE_TEXT_MAX];
+
+	text_reason(sh, eff->node, &eff->reason, text, sizeof(text));
+	kept = add(sh, eff->node, HIST_HOOK_FAILED, eff, text);
+	log_warnx("%s: %s", text_short(sh->nodes[eff->node].path), text);
+	ask_last_line(sh, eff->node, kept->seq);
+}
+
 void
 record_report(struct shell *sh, const struct effect *eff)
 {
@@ -277,10 +375,14 @@ record_report(struct shell *sh, const struct effect *eff)
 	case REPORT_AUTO_SHUTDOWN:
 		auto_shutdown(sh, eff);
 		break;
+	case REPORT_UNHEALTHY:
+		unhealthy(sh, eff);
+		break;
+	case REPORT_HOOK_FAILED:
+		hook_failed(sh, eff);
+		break;
 	case REPORT_CHILD_TERMINATED: /* the state before it has told it */
 	case REPORT_START_ERROR:
-	case REPORT_UNHEALTHY:
-	case REPORT_HOOK_FAILED:
 	case REPORT_KIND_N:
 		break;
 	}

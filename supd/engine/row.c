@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "engine/row.h"
 
+#include "engine/hook.h"
+#include "engine/probe.h"
 #include "engine/ready.h"
 #include "engine/text.h"
 #include "engine/tree.h"
@@ -28,6 +30,25 @@ stopped_detail(const struct shell *sh, node_t n, char *buf, size_t len)
 		    buf, text_reason(sh, n, &last, text, sizeof(text)), len);
 }
 
+/* "next try in 3.6s, attempt 4 of 5": backoff and max_attempts. */
+static void
+waiting_detail(const struct shell *sh, node_t n, char *buf, size_t len)
+{
+	const struct worker_spec *w = engine_worker_spec(sh->core, n);
+	mono_t at = engine_node_deadline(sh->core, n);
+	char left[TEXT_DURATION_LEN], count[64] = "";
+
+	if (mono_is_never(at)) {
+		strlcpy(buf, "its restart failed; trying again", len);
+		return;
+	}
+	if (w != NULL && w->max_attempts != 0)
+		snprintf(count, sizeof(count), ", attempt %u of %u",
+		    engine_attempts(sh->core, n) + 1, w->max_attempts);
+	snprintf(buf, len, "next try in %s%s",
+	    text_duration(at.ns - sh->now.ns, left, sizeof(left)), count);
+}
+
 static void
 detail(const struct shell *sh, node_t n, char *buf, size_t len)
 {
@@ -42,17 +63,21 @@ detail(const struct shell *sh, node_t n, char *buf, size_t len)
 			ready_detail(sh, n, buf, len);
 		break;
 	case CHILD_READY:
-		if (nd->status != NULL)
+		if (!is_sup && probe_is_failing(sh, n))
+			probe_detail(sh, n, buf, len);
+		else if (nd->status != NULL)
 			strlcpy(buf, nd->status, len);
 		break;
 	case CHILD_STOPPING:
-		if (!is_sup && !mono_is_never(deadline))
+		if (hook_running(sh, n) != PROC_MAIN)
+			hook_detail(sh, n, buf, len);
+		else if (!is_sup && !mono_is_never(deadline))
 			snprintf(buf, len, "next signal in %s",
 			    text_duration(
 				deadline.ns - sh->now.ns, left, sizeof(left)));
 		break;
 	case CHILD_WAITING:
-		strlcpy(buf, "its restart failed; trying again", len);
+		waiting_detail(sh, n, buf, len);
 		break;
 	case CHILD_ENDED:
 		strlcpy(buf, "ended; its supervisor is busy", len);
@@ -88,7 +113,11 @@ fill_worker(const struct shell *sh, node_t n, struct wire_row *row)
 
 	if (spec->enabled)
 		row->flags |= ROW_ENABLED;
-	row->pid = sh->nodes[n].pid;
+	row->pid = node_pid(&sh->nodes[n]);
+	/* A hook is an incarnation of its own, but not one of the program. */
+	if (sh->nodes[n].sent_proc != PROC_MAIN &&
+	    sh->nodes[n].sent_inc == row->inc)
+		row->inc = sh->nodes[n].main_inc;
 	strlcpy(row->kind, restart_type_name(spec->restart), sizeof(row->kind));
 }
 

@@ -46,7 +46,9 @@ struct node {
 	uint64_t main_inc;             /* the last one of its program */
 	int32_t hook_pid;              /* of a hook that runs, or 0 */
 	mono_t spawned_at, ended_at;   /* of the program */
-	struct wire_exited exited;     /* its last end; inc 0: none */
+	bool end_told; /* its end is recorded; its post_stop runs */
+	bool unwell;   /* it has said so itself (WATCHDOG=trigger) */
+	struct wire_exited exited; /* its last end; inc 0: none */
 	/* Answers still to come; also those meant for a former user. */
 	uint32_t log_owed, bus_owed;
 	bool log_open;
@@ -64,7 +66,15 @@ struct node {
 	struct probe *probe; /* what its health asks, or NULL */
 	char *status;    /* sd_notify STATUS= of this incarnation, or NULL */
 	char *last_line; /* output before the last bad end, or NULL */
+	char *complaint; /* why it was last found unhealthy, or NULL */
 };
+
+/* Of its program, while that runs; else 0. */
+static inline int32_t
+node_pid(const struct node *nd)
+{
+	return nd->pid_gone ? 0 : nd->pid;
+}
 
 /* A link to another role. */
 struct peer {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "engine/text.h"
 
+#include "engine/hook.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -130,6 +132,20 @@ timeout_words(const struct conf_worker *w, char *buf, size_t len)
 	    text_awaited(w, what, sizeof(what)));
 }
 
+/* "pre_start: exec ./setup: No such file or directory" */
+static void
+hook_words(
+    const struct conf_worker *w, const struct reason *r, char *buf, size_t len)
+{
+	const char *const *argv =
+	    r->hook == PROC_POST_STOP ? w->post_stop : w->pre_start;
+	bool exec = r->step == STEP_EXEC && argv != NULL;
+
+	snprintf(buf, len, "%s: %s%s%s: %s", hook_name(r->hook),
+	    spawn_step_name(r->step), exec ? " " : "", exec ? argv[0] : "",
+	    strerror(r->code));
+}
+
 const char *
 text_reason(const struct shell *sh, node_t n, const struct reason *r, char *buf,
     size_t len)
@@ -142,6 +158,11 @@ text_reason(const struct shell *sh, node_t n, const struct reason *r, char *buf,
 		else
 			text_spawn_error(
 			    worker_of(sh, n), r->step, r->code, buf, len);
+	} else if (r->kind == REASON_HOOK && r->under == REASON_SPAWN &&
+		   worker_of(sh, n) != NULL) {
+		hook_words(worker_of(sh, n), r, buf, len);
+	} else if (r->kind == REASON_UNHEALTHY && nd->complaint != NULL) {
+		strlcpy(buf, nd->complaint, len);
 	} else if (r->kind == REASON_TIMEOUT && worker_of(sh, n) != NULL) {
 		timeout_words(worker_of(sh, n), buf, len);
 	} else if (r->kind == REASON_CHILD && engine_has(sh->core, r->child)) {

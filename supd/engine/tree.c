@@ -35,6 +35,7 @@ node_clear(struct shell *sh, struct node *nd)
 	free(nd->prep_text);
 	free(nd->status);
 	free(nd->last_line);
+	free(nd->complaint);
 	*nd = (struct node){ .log_owed = log_owed, .bus_owed = bus_owed };
 }
 

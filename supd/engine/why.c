@@ -158,11 +158,22 @@ headline_other(const struct history *h, const struct why_subject *s,
 		    "%s %s %s ago, not through its own failure: %s %s", name,
 		    is_running(s) ? "restarted" : "was stopped", t,
 		    text_short(first->path),
-		    is_own_failure(first) ? "failed" : "ended");
+		    is_own_failure(first) || first->kind == HIST_UNHEALTHY
+			? "failed"
+			: "ended");
 }
 
 /* ---- its own end -----------------------------------------------------------
  */
+
+/* Is `seq` a failure of the subject's own? */
+static bool
+is_mine(const struct history *h, const struct why_subject *s, uint64_t seq)
+{
+	const struct hist_event *ev = history_get(h, seq);
+
+	return ev != NULL && is_about(ev, s->path);
+}
 
 /* Where the story begins: the FAILURES_TOLD-th failure from the end. */
 static uint64_t
@@ -177,20 +188,13 @@ story_start(const struct history *h, const struct why_subject *s,
 
 		if (!is_about(ev, s->path) || !is_own_failure(ev))
 			continue;
-		if (n++ < FAILURES_TOLD)
-			start = q;
+		if (n++ >= FAILURES_TOLD)
+			continue;
+		/* What led to it, such as the last probe, belongs to it. */
+		start = is_mine(h, s, ev->cause) ? ev->cause : q;
 	}
 	*ret_failures = n;
 	return start;
-}
-
-/* Is `seq` a failure of the subject's own? */
-static bool
-is_mine(const struct history *h, const struct why_subject *s, uint64_t seq)
-{
-	const struct hist_event *ev = history_get(h, seq);
-
-	return ev != NULL && is_about(ev, s->path);
 }
 
 static void
@@ -253,6 +257,9 @@ headline_own(const struct why_subject *s, const struct hist_event *last,
 		    ago(s, s->since, t, sizeof(t)));
 	else if (s->state == CHILD_STOPPED)
 		buf_printf(out, "; not restarted");
+	else if (s->state == CHILD_WAITING && s->next_try.ns > s->now.ns)
+		buf_printf(out, "; next try in %s",
+		    text_duration(s->next_try.ns - s->now.ns, t, sizeof(t)));
 }
 
 void

@@ -16,8 +16,9 @@ struct why_subject {
 	const char *path; /* "root/web/api" */
 	enum child_state state;
 	mono_t now;
-	mono_t since; /* of this state */
-	bool wanted;  /* false: an operator stopped it */
+	mono_t since;    /* of this state */
+	mono_t next_try; /* WAITING: when its pause is over; 0: not known */
+	bool wanted;     /* false: an operator stopped it */
 	bool enabled;
 	bool ended_before; /* it has ended at least once, recorded or not */
 };

@@ -112,6 +112,14 @@ words_gave_up(const struct engine *e, const struct effect *eff, const char *why,
 	const struct sup_spec *spec = engine_sup_spec(e, eff->node);
 	char period[TEXT_DURATION_LEN];
 
+	if (eff->attempts) {
+		snprintf(buf, len,
+		    "%s was restarted %u time%s in a row, its max_attempts, "
+		    "the last time for %s; stopping all children and giving up",
+		    engine_name(e, eff->offender), eff->limit,
+		    eff->limit == 1 ? "" : "s", why);
+		return;
+	}
 	snprintf(buf, len,
 	    "more than %u restart%s in %s, the last for %s (%s); stopping all "
 	    "its children and giving up",

@@ -46,6 +46,8 @@ final_text(const struct canon *c, const struct node *n, struct buf *b)
 	if (n->dollar && c->instance == 0 && expand_has_instance(n->text))
 		return false;
 	expand_final(b, n->text, c->instance);
+	if (b->failed)
+		c->out->failed = true;
 	return !b->failed;
 }
 

@@ -4,6 +4,7 @@
  * in good order each time.  Linked with --wrap, so that the allocations of
  * conf and base pass here; a sanitizer sees what leaks.
  */
+#include "conf/diff.h"
 #include "conf_kit.h"
 
 void *__real_calloc(size_t n, size_t size);
@@ -99,6 +100,35 @@ errors_survive_any_allocation_that_fails(void **state)
 	kit_expect(k, "unknown key \"colour\"");
 }
 
+static void
+a_diff_survives_any_allocation_that_fails(void **state)
+{
+	struct kit *k = *state;
+	struct conf *old;
+	struct conf_diff *d = NULL;
+	int rc = -ENOMEM;
+	long n;
+
+	write_tree(k, "");
+	assert_int_equal(load_with(k, -1), 0);
+	old = take_ptr(k->conf);
+	write_tree(k, "shutdown_deadline: 9s\n");
+	k->n_files--;
+	assert_int_equal(load_with(k, -1), 0);
+	for (n = 0; rc != 0; n++) {
+		left = n;
+		rc = conf_diff_make(old, k->conf, &d, &k->errors);
+		left = -1;
+		assert_true(rc == 0 ? d != NULL : rc == -ENOMEM && d == NULL);
+		assert_true(n < 1000);
+	}
+	assert_true(n > 5);
+	assert_int_equal(d->n, 301);
+	assert_int_equal(d->n_changes, 1);
+	conf_diff_free(d);
+	conf_free(old);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, kit_open, kit_close)
 
 int
@@ -107,6 +137,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_load_survives_any_allocation_that_fails),
 		TEST(errors_survive_any_allocation_that_fails),
+		TEST(a_diff_survives_any_allocation_that_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,44 +32,51 @@ in_time(const struct engine *e, int64_t d_ns)
 	return d_ns > 0 ? mono_add(e->now, d_ns) : MONO_NEVER;
 }
 
-void
-health_begin(struct engine *e, struct node *c)
+static void
+begin_probes(struct engine *e, struct node *c)
 {
-	const struct worker_spec *spec = c->w.spec;
-	const struct health *h = &spec->health;
+	const struct health *h = &c->w.spec->health;
 
-	assert(c->w.phase == PHASE_RUN);
 	c->w.probing = false;
 	c->w.n_bad = 0;
-	c->w.old_at = in_time(e, spec->max_lifetime_ns);
-	c->w.beat_by = in_time(e, spec->heartbeat_ns);
 	c->w.probe_at = h->interval_ns > 0
 	                    ? mono_add(e->now, h->initial_delay_ns)
 	                    : MONO_NEVER;
+}
+
+void
+health_begin(struct engine *e, struct node *c)
+{
+	assert(c->w.phase == PHASE_RUN);
+	begin_probes(e, c);
+	c->w.old_at = in_time(e, c->w.spec->max_lifetime_ns);
+	c->w.beat_by = in_time(e, c->w.beat_ns);
 	arm(e, c);
 }
 
 /*
- * A heartbeat that is on now begins with the first sign of life: this process
- * was not told, when it was started, that it was to give any.
+ * What has changed begins now, as if it had just become ready: a reload itself
+ * stops nobody (U-1), though he be older than is allowed from now on.  But the
+ * process was told by its start how often to give a sign of life, so that may
+ * only become longer, or nothing.
  */
 void
-health_respec(struct engine *e, struct node *c)
+health_respec(struct engine *e, struct node *c, const struct worker_spec *old)
 {
 	const struct worker_spec *spec = c->w.spec;
+	const struct health *h = &spec->health, *was = &old->health;
 
-	if (spec->heartbeat_ns <= 0)
-		c->w.beat_by = MONO_NEVER;
-	if (spec->max_lifetime_ns <= 0)
-		c->w.old_at = MONO_NEVER;
-	else if (mono_is_never(c->w.old_at))
+	if (h->interval_ns != was->interval_ns ||
+	    h->timeout_ns != was->timeout_ns ||
+	    h->initial_delay_ns != was->initial_delay_ns ||
+	    h->failures != was->failures)
+		begin_probes(e, c);
+	if (spec->max_lifetime_ns != old->max_lifetime_ns)
 		c->w.old_at = in_time(e, spec->max_lifetime_ns);
-	if (spec->health.interval_ns <= 0) {
-		c->w.probing = false;
-		c->w.n_bad = 0;
-		c->w.probe_at = MONO_NEVER;
-	} else if (mono_is_never(c->w.probe_at)) {
-		c->w.probe_at = mono_add(e->now, spec->health.initial_delay_ns);
+	if (spec->heartbeat_ns <= 0 ||
+	    (c->w.beat_ns > 0 && c->w.beat_ns < spec->heartbeat_ns)) {
+		c->w.beat_ns = spec->heartbeat_ns;
+		c->w.beat_by = in_time(e, c->w.beat_ns);
 	}
 	arm(e, c);
 }
@@ -134,13 +141,13 @@ silent(struct engine *e, struct node *c)
 void
 health_beat(struct engine *e, struct node *c, const struct event *ev)
 {
-	if (c->w.phase != PHASE_RUN || c->w.spec->heartbeat_ns <= 0)
+	if (c->w.phase != PHASE_RUN || c->w.beat_ns <= 0)
 		return;
 	if (ev->code != 0) {
 		silent(e, c);
 		return;
 	}
-	c->w.beat_by = in_time(e, c->w.spec->heartbeat_ns);
+	c->w.beat_by = in_time(e, c->w.beat_ns);
 	arm(e, c);
 }
 

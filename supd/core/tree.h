@@ -139,6 +139,7 @@ struct worker {
 	/* PHASE_RUN; see health.c: */
 	mono_t probe_at; /* the next probe; while probing: when it has failed */
 	mono_t beat_by;  /* heartbeat */
+	int64_t beat_ns; /* what it was told, by its start */
 	mono_t old_at;   /* max_lifetime */
 	uint64_t probe;  /* tag of the last one; counts up */
 	uint32_t n_bad;  /* failed probes in a row */
@@ -317,8 +318,9 @@ void hook_respec(struct engine *e, struct node *c);
 /* ---- health.c: a ready worker that is not well ------------------------- */
 
 void health_begin(struct engine *e, struct node *c);
-/* A reload: what is off now is disarmed, what is on now begins. */
-void health_respec(struct engine *e, struct node *c);
+/* A reload has replaced its spec, which was `old`. */
+void health_respec(
+    struct engine *e, struct node *c, const struct worker_spec *old);
 void health_probed(struct engine *e, struct node *c, const struct event *ev);
 void health_beat(struct engine *e, struct node *c, const struct event *ev);
 void health_due(struct engine *e, struct node *c);

@@ -84,6 +84,7 @@ static void
 spawn_now(struct engine *e, struct node *c)
 {
 	c->w.phase = c->w.proc == PROC_PRE_START ? PHASE_PRE : PHASE_SPAWN;
+	c->w.beat_ns = c->w.spec->heartbeat_ns;
 	wait_until(e, c, c->w.start_deadline);
 	emit_spawn(e, c);
 }
@@ -424,19 +425,21 @@ respec_stop(struct engine *e, struct node *c)
 
 /*
  * What it is doing goes on, with the deadline that it has; whatever is armed
- * next is armed with the new values.  What could not come to an end before can
- * now, if the new spec says so.
+ * next is armed with the new values (health.c knows better).  What could not
+ * come to an end before can now, if the new spec says so.
  */
 void
 worker_respec(struct engine *e, struct node *c, const struct worker_spec *spec)
 {
+	const struct worker_spec *old = c->w.spec;
+
 	c->w.spec = spec;
 	if (c->w.phase == PHASE_STOP || c->w.phase == PHASE_ABORT)
 		respec_stop(e, c);
 	else if (c->w.phase == PHASE_POST)
 		hook_respec(e, c);
 	else if (c->w.phase == PHASE_RUN)
-		health_respec(e, c);
+		health_respec(e, c, old);
 }
 
 /* Send the present stage's signal, and the next ones while waits are zero. */
@@ -450,7 +453,8 @@ run_stage(struct engine *e, struct node *c)
 		const struct stop_stage *st = &spec->stop[c->w.stage];
 
 		emit_signal(e, c, st->sig);
-		c->w.told |= UINT64_C(1) << st->sig;
+		if (st->sig < 64)
+			c->w.told |= UINT64_C(1) << st->sig;
 		if (st->sig == SIGKILL) {
 			c->w.killed = true;
 			return; /* nothing more can be done; wait (T-1) */

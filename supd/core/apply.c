@@ -95,11 +95,11 @@ apply_refuse(struct engine *e, struct node *s, const struct msg *m)
 
 /* ---- one supervisor's part ---------------------------------------------- */
 
-/* Its stop waits in the mailbox: nothing more is to be begun. */
+/* Its stop waits in the mailbox, or will: nothing more is to be begun. */
 static bool
 must_end(const struct engine *e, const struct node *s)
 {
-	return s->state == CHILD_STOPPING || e->shutting_down;
+	return s->state == CHILD_STOPPING || e->shutting_down || s->s.kill_now;
 }
 
 /* A running child that the last reload wants otherwise. */
@@ -237,7 +237,7 @@ start_failed(struct engine *e, struct node *s, struct node *c)
 	struct apply *a = apply_of(e, s->s.apply);
 
 	c->owed = true;
-	if (!e->shutting_down)
+	if (!child_given_up(e, c))
 		emit_report(e, c, REPORT_START_ERROR, NODE_NONE, &c->last);
 	if (a->result == RESULT_OK && !must_end(e, s)) {
 		a->result = RESULT_START_FAILED;

@@ -351,9 +351,8 @@ sup_down(struct engine *e, struct node *s)
 	}
 }
 
-/* It would not start because a stop, of a supervisor above, has given it up. */
-static bool
-was_given_up(const struct engine *e, const struct node *c)
+bool
+child_given_up(const struct engine *e, const struct node *c)
 {
 	while (c->used && c->last.kind == REASON_CHILD)
 		c = node_of(e, c->last.child);
@@ -364,7 +363,7 @@ was_given_up(const struct engine *e, const struct node *c)
 static void
 range_start_failed(struct engine *e, struct node *s, struct node *c)
 {
-	if (!was_given_up(e, c))
+	if (!child_given_up(e, c))
 		emit_report(e, c, REPORT_START_ERROR, NODE_NONE, &c->last);
 	if (s->s.mode == MODE_BOOT) {
 		s->s.failed = node_id(e, c);

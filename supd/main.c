@@ -49,6 +49,7 @@ usage(FILE *f)
 	    "  -n         check the configuration, print it, and exit\n"
 	    "  -s SOCKET  control socket; its directory is the run directory\n"
 	    "  -v         log every step\n"
+	    "  --schema   print the JSON Schema of the configuration\n"
 	    "  --version  print the version\n",
 	    f);
 }
@@ -145,11 +146,28 @@ set_places(struct options *o)
 }
 
 static int
+print_schema(void)
+{
+	struct buf text = { 0 };
+	int code = EX_OK;
+
+	conf_print_schema(&text);
+	fputs(buf_str(&text), stdout);
+	if (text.failed || fflush(stdout) != 0) {
+		fputs("supd: cannot print the schema\n", stderr);
+		code = EX_IOERR;
+	}
+	buf_fini(&text);
+	return code;
+}
+
+static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_ROLE = 256, OPT_VERSION, OPT_HELP };
+	enum { OPT_ROLE = 256, OPT_SCHEMA, OPT_VERSION, OPT_HELP };
 	static const struct option longs[] = {
 		{ "role", required_argument, NULL, OPT_ROLE },
+		{ "schema", no_argument, NULL, OPT_SCHEMA },
 		{ "version", no_argument, NULL, OPT_VERSION },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ NULL, 0, NULL, 0 },
@@ -182,6 +200,8 @@ parse(int argc, char **argv, struct options *o)
 		case OPT_ROLE:
 			o->role = optarg;
 			break;
+		case OPT_SCHEMA:
+			exit(print_schema());
 		case OPT_VERSION:
 			puts("supd " SUPD_VERSION);
 			exit(EX_OK);

@@ -178,4 +178,7 @@ void conf_show(const struct conf_child *c,
 	void *ctx, const char *key, const char *value, const char *origin),
     void *ctx);
 
+/* The schema of supd.yaml as JSON Schema, for editors. */
+void conf_print_schema(struct buf *out);
+
 #endif /* CONF_CONF_H */

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define URL_MAX_LEN  2000
+#define HOST_MAX_LEN 255 /* RFC 1035, 2.3.4 */
 #define YEARS_MAX_NS (INT64_C(100) * 365 * 24 * 3600 * NS_PER_S)
 
 static bool
@@ -312,6 +314,8 @@ value_tcp(const char *s)
 
 	if (host == 0 || colon[1] == '\0')
 		return "is not HOST:PORT";
+	if (host > HOST_MAX_LEN)
+		return "has a host name longer than 255 bytes";
 	if (s[0] == '[') {
 		if (host < 3 || s[host - 1] != ']')
 			return "is not [IPV6]:PORT";
@@ -351,6 +355,8 @@ value_url(const char *s, const char **ret_path, size_t *ret_len)
 		       "probe: [curl, -f, URL]";
 	if (strncmp(s, scheme, sizeof(scheme) - 1) != 0)
 		return "is not a URL like http://127.0.0.1:8080/health";
+	if (strlen(s) > URL_MAX_LEN)
+		return "is longer than 2000 bytes";
 	for (p = s; *p != '\0'; p++) {
 		/* RFC 3986: anything else stands in a URL as %XX. */
 		if (*p <= ' ' || *p >= 0x7f ||

@@ -342,6 +342,25 @@ a_url_without_a_place_is_refused(void **state)
 	assert_null(path);
 }
 
+static void
+what_is_too_long_for_a_request_is_refused(void **state)
+{
+	char url[2100];
+	const char *path = NULL;
+	size_t len = 0;
+
+	(void)state;
+	snprintf(url, sizeof(url), "http://a:1/%01989d", 0);
+	assert_int_equal(strlen(url), 2000);
+	assert_null(value_url(url, &path, &len));
+	snprintf(url, sizeof(url), "http://a:1/%01990d", 0);
+	assert_non_null(value_url(url, &path, &len));
+	snprintf(url, sizeof(url), "%0255d:80", 0);
+	assert_null(value_tcp(url));
+	snprintf(url, sizeof(url), "%0256d:80", 0);
+	assert_non_null(value_tcp(url));
+}
+
 int
 main(void)
 {
@@ -366,6 +385,7 @@ main(void)
 		cmocka_unit_test(percentages_are_exact),
 		cmocka_unit_test(decimals_are_printed_as_they_are_read),
 		cmocka_unit_test(a_url_without_a_place_is_refused),
+		cmocka_unit_test(what_is_too_long_for_a_request_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, kit_open, kit_close);

@@ -12,11 +12,14 @@
  *   flood [MB]                write MB megabytes of lines (default: for ever)
  *   slow-start MS [FD]        after MS say ready: newline on FD, or sd_notify
  *   serve [WORD ...]          do as mole_serve.c says
- *   list-fds | print-env | print-ids
+ *   beat MS [N [TEXT]]        WATCHDOG=1 every MS, for ever, or N times; then
+ * it hangs, after telling TEXT if there is one alive MS [N]              the
+ * same by libmsg list-fds | print-env | print-ids
  */
 #include "mole.h"
 
 #include <err.h>
+#include <msg/msg.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,6 +180,40 @@ do_slow_start(char **args)
 	return idle();
 }
 
+static int
+do_beat(char **args)
+{
+	long ms = number(args[0], 100);
+	long n = number(args[0] != NULL ? args[1] : NULL, -1);
+
+	mole_notify("READY=1");
+	for (; n != 0; n -= n > 0) {
+		mole_notify("WATCHDOG=1");
+		pause_ms(ms);
+	}
+	if (args[0] != NULL && args[1] != NULL && args[2] != NULL)
+		mole_notify(args[2]);
+	return idle();
+}
+
+static int
+do_alive(char **args)
+{
+	long ms = number(args[0], 100);
+	long n = number(args[0] != NULL ? args[1] : NULL, -1);
+	int r = msg_open();
+
+	if (r == 0)
+		r = msg_ready();
+	for (; r == 0 && n != 0; n -= n > 0) {
+		r = msg_alive();
+		pause_ms(ms);
+	}
+	if (r != 0)
+		errx(71, "%s", msg_strerror(r));
+	return idle();
+}
+
 static const struct {
 	const char *name;
 	int (*run)(char **args);
@@ -190,6 +227,8 @@ static const struct {
 	{ "flood", do_flood },
 	{ "slow-start", do_slow_start },
 	{ "serve", mole_serve },
+	{ "beat", do_beat },
+	{ "alive", do_alive },
 	{ "list-fds", mole_list_fds },
 	{ "print-env", mole_print_env },
 	{ "print-ids", mole_print_ids },

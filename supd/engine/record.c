@@ -127,7 +127,11 @@ worker_ended(struct shell *sh, node_t n, const struct effect *eff)
 	snprintf(text, sizeof(text), "%s, pid %d, up %s", why, nd->pid,
 	    text_duration(end.ns - nd->spawned_at.ns, up, sizeof(up)));
 	kept = add(sh, n, HIST_EXITED, eff, text);
-	if (is_bad_end(&eff->reason)) {
+	if (eff->reason.kind == REASON_UNHEALTHY) {
+		/* It has been warned of when it was put down. */
+		log_info("%s: %s", text_short(nd->path), text);
+		ask_last_line(sh, n, kept->seq);
+	} else if (is_bad_end(&eff->reason)) {
 		log_warnx("%s: %s", text_short(nd->path), text);
 		ask_last_line(sh, n, kept->seq);
 	} else {

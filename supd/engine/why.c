@@ -175,6 +175,31 @@ is_mine(const struct history *h, const struct why_subject *s, uint64_t seq)
 	return ev != NULL && is_about(ev, s->path);
 }
 
+/*
+ * What led to the failure at `seq`: the report that put it down and the probes
+ * that had failed in a row before that.
+ */
+static uint64_t
+failure_start(
+    const struct history *h, const struct why_subject *s, uint64_t seq)
+{
+	uint64_t cause = history_get(h, seq)->cause;
+
+	if (!is_mine(h, s, cause))
+		return seq;
+	seq = cause;
+	for (uint64_t q = cause; q-- > history_first(h);) {
+		const struct hist_event *ev = history_get(h, q);
+
+		if (!is_about(ev, s->path))
+			continue;
+		if (ev->kind != HIST_UNHEALTHY)
+			break;
+		seq = q;
+	}
+	return seq;
+}
+
 /* Where the story begins: the FAILURES_TOLD-th failure from the end. */
 static uint64_t
 story_start(const struct history *h, const struct why_subject *s,
@@ -188,10 +213,8 @@ story_start(const struct history *h, const struct why_subject *s,
 
 		if (!is_about(ev, s->path) || !is_own_failure(ev))
 			continue;
-		if (n++ >= FAILURES_TOLD)
-			continue;
-		/* What led to it, such as the last probe, belongs to it. */
-		start = is_mine(h, s, ev->cause) ? ev->cause : q;
+		if (n++ < FAILURES_TOLD)
+			start = failure_start(h, s, q);
 	}
 	*ret_failures = n;
 	return start;

@@ -230,6 +230,55 @@ a_text_can_be_amended_while_it_is_there(void **state)
 	history_amend(&h, 9, "nobody");
 }
 
+static void
+a_worker_put_down_by_its_probes_tells_of_them(void **state)
+{
+	struct reason unwell = { .kind = REASON_UNHEALTHY, .why = WHY_HEALTH };
+	uint64_t third;
+
+	(void)state;
+	happen(10, "root/w", HIST_STARTING, 0, none, "pid 1");
+	happen(11, "root/w", HIST_READY, 0, none, "pid 1");
+	happen(20, "root/v", HIST_UNHEALTHY, 0, none, "probe 1 of 9 failed");
+	happen(21, "root/w", HIST_UNHEALTHY, 0, none, "probe 1 of 2 failed");
+	third = happen(22, "root/w", HIST_UNHEALTHY, 0, none, "2 failed");
+	happen(22, "root/w", HIST_STOPPING, third, none, "SIGTERM");
+	happen(23, "root/w", HIST_EXITED, third, unwell, "2 probes failed");
+	happen(23, "root", HIST_RESTART, third, none, "start w");
+	happen(23, "root/w", HIST_STARTING, third, none, "pid 2");
+	expect("root/w", CHILD_READY, 40, true,
+	    "w failed 1 time; last, 77s ago: 2 probes failed; running again "
+	    "since 60s",
+	    "w unhealthy|w unhealthy|w stopping|w exited|root restart|"
+	    "w starting|");
+}
+
+static void
+a_pause_is_told_with_its_end(void **state)
+{
+	struct why_subject s = {
+		.path = "root/w",
+		.state = CHILD_WAITING,
+		.now = AT(100),
+		.since = AT(99),
+		.next_try = AT(104),
+		.wanted = true,
+		.enabled = true,
+	};
+	struct buf out = { 0 };
+	uint64_t end;
+
+	(void)state;
+	end = happen(99, "root/w", HIST_EXITED, 0, exit70, "exit 70");
+	happen(99, "root/w", HIST_WAITING, end, none, "for 5s");
+	told[0] = '\0';
+	why_tell(&h, &s, tell, NULL, &out);
+	assert_string_equal(buf_str(&out),
+	    "w failed 1 time; last, 1s ago: exit 70; next try in 4s");
+	assert_string_equal(told, "w exited|w waiting|");
+	buf_fini(&out);
+}
+
 int
 main(void)
 {
@@ -244,6 +293,8 @@ main(void)
 		T(the_oldest_event_falls_out),
 		T(a_cause_that_fell_out_is_none),
 		T(a_text_can_be_amended_while_it_is_there),
+		T(a_worker_put_down_by_its_probes_tells_of_them),
+		T(a_pause_is_told_with_its_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,11 +162,17 @@ link_recv(struct link *l, void *buf, const struct wire_hdr **ret_hdr, int *fds,
 		.msg_control = ctl.space,
 		.msg_controllen = sizeof(ctl.space),
 	};
+	int resets = 0;
 	ssize_t n;
 
+	/*
+	 * ECONNRESET: the peer has closed with something of ours unread.  Linux
+	 * says that once, before what the peer has said, which is still there.
+	 */
 	do {
 		n = recvmsg(l->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 &&
+		 (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
 	if (n < 0) {
 		if (n_fds != NULL)
 			*n_fds = 0;

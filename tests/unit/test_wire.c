@@ -225,6 +225,25 @@ frames_wait_in_order_when_the_socket_is_full(void **state)
 	assert_false(link_waiting(&p->a));
 }
 
+/* Linux tells of what the peer has left unread before what it has said. */
+static void
+the_last_words_of_a_peer_that_did_not_listen_are_read(void **state)
+{
+	struct pair *p = *state;
+	const struct wire_hdr *h;
+
+	assert_int_equal(link_send(&p->a, WIRE_UP, 0, NULL, NULL, 0), 0);
+	assert_int_equal(link_send(&p->b, WIRE_UP, 7, NULL, NULL, 0), 0);
+	assert_int_equal(link_send(&p->b, WIRE_UP, 8, NULL, NULL, 0), 0);
+	close(p->b.fd);
+	p->b.fd = -EBADF;
+	for (uint64_t tag = 7; tag <= 8; tag++) {
+		assert_int_equal(link_recv(&p->a, &frame, &h, NULL, NULL), 1);
+		assert_int_equal(h->tag, tag);
+	}
+	assert_int_equal(link_recv(&p->a, &frame, &h, NULL, NULL), -EPIPE);
+}
+
 static void
 a_closed_peer_is_told_apart_from_silence(void **state)
 {
@@ -292,6 +311,9 @@ main(void)
 		cmocka_unit_test(a_tail_too_long_is_refused),
 		cmocka_unit_test(a_spawn_must_count_its_strings),
 		cmocka_unit_test(a_spawn_that_wants_its_pid_has_room_for_it),
+		cmocka_unit_test_setup_teardown(
+		    the_last_words_of_a_peer_that_did_not_listen_are_read,
+		    pair_open, pair_close),
 		cmocka_unit_test_setup_teardown(
 		    frames_wait_in_order_when_the_socket_is_full, pair_open,
 		    pair_close),

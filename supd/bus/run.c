@@ -47,6 +47,8 @@ link_close(struct bus_link *l)
 	event_del(&l->write);
 	l->open = false;
 	if (l == &b->keeper) {
+		/* The engine's last events may still be in its link. */
+		bus_pump(&b->engine);
 		bus_end(b, 0);
 	} else if (l == &b->engine) {
 		struct timeval tv = { LAST_CALL_S, 0 };

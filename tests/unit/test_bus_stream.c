@@ -5,6 +5,8 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +134,29 @@ followers_get_each_event_once(void **state)
 	for (int64_t seq = 8; seq <= 10; seq++)
 		assert_int_equal(seq_of(ctl_recv(fd)), seq);
 	assert_int_equal(ctl_code(ctl_call(fd, REQ(2, "ping", "{}"))), 0);
+	close(fd);
+}
+
+static void
+followers_hear_what_was_said_before_the_end(void **state)
+{
+	struct rig *r = *state;
+	uint64_t tag;
+	int fd = ctl_open(r);
+
+	ctl_send(fd, REQ(1, "events", "{\"follow\":true}"));
+	tag = rig_expect(&r->engine, WIRE_REQUEST)->tag;
+	end_request(r, tag, CTL_OK, NULL);
+	say_event(r, 0, 1);
+	assert_int_equal(seq_of(ctl_recv(fd)), 1);
+	/* It finds both at once, the keeper's end first. */
+	assert_return_code(kill(r->pid, SIGSTOP), errno);
+	assert_return_code(shutdown(r->keeper_fd, SHUT_RDWR), errno);
+	for (uint64_t seq = 2; seq <= 20; seq++)
+		say_event(r, 0, seq);
+	assert_return_code(kill(r->pid, SIGCONT), errno);
+	for (int64_t seq = 2; seq <= 20; seq++)
+		assert_int_equal(seq_of(ctl_recv(fd)), seq);
 	close(fd);
 }
 
@@ -496,6 +521,7 @@ static const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	T(events_stream_the_past_and_end),
 	T(followers_get_each_event_once),
+	T(followers_hear_what_was_said_before_the_end),
 	T(a_follower_that_does_not_read_loses_events_and_is_told),
 	T(logs_stream_the_tail_and_end),
 	T(followers_of_one_log_share_one_follow),

@@ -11,6 +11,20 @@
 
 /* ---- keeper -------------------------------------------------------------- */
 
+/* Its word came by another way, and earlier, than the keeper's of its birth. */
+static void
+early_ready(struct shell *sh, struct node *nd, const struct wire_spawned *m)
+{
+	struct event ev = {
+		.kind = EV_READY,
+		.node = m->slot,
+		.inc = m->inc,
+	};
+
+	if (nd->early_inc == m->inc)
+		run_post(sh, &ev);
+}
+
 static void
 on_spawned(struct shell *sh, const struct wire_spawned *m)
 {
@@ -37,6 +51,7 @@ on_spawned(struct shell *sh, const struct wire_spawned *m)
 		record_hook(sh, m->slot);
 	}
 	run_post(sh, &ev);
+	early_ready(sh, nd, m);
 }
 
 /* Is this about the program itself, rather than about a hook? */
@@ -283,7 +298,11 @@ on_ready(struct shell *sh, const struct wire_ready *m)
 		nd->status = strdup(m->status);
 	}
 	mode = nd->conf->worker.ready;
-	if (mode == READY_MODE_NOTIFY || mode == READY_MODE_NOTIFY_FD)
+	if (mode != READY_MODE_NOTIFY && mode != READY_MODE_NOTIFY_FD)
+		return;
+	if (nd->pid == 0)
+		nd->early_inc = m->inc;
+	else
 		run_post(sh, &ev);
 }
 

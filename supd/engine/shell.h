@@ -44,6 +44,7 @@ struct node {
 	uint64_t sent_inc;             /* the last one the keeper was told of */
 	enum proc_kind sent_proc;      /* and what of the worker it is */
 	uint64_t main_inc;             /* the last one of its program */
+	uint64_t early_inc;            /* said it was ready before we knew */
 	int32_t hook_pid;              /* of a hook that runs, or 0 */
 	mono_t spawned_at, ended_at;   /* of the program */
 	bool end_told; /* its end is recorded; its post_stop runs */

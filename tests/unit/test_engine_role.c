@@ -180,6 +180,38 @@ a_notify_worker_holds_up_the_next_until_it_is_ready(void **state)
 	take_spawn("root/b");
 }
 
+/* READY comes by the bus, SPAWNED by the keeper. */
+static void
+a_worker_is_not_ready_before_it_has_a_process(void **state)
+{
+	const struct wire_event *ev;
+	struct wire_result done = { 0 };
+	struct wire_ready m = { 0 };
+	struct wire_id a;
+
+	(void)state;
+	begin(ROOT "children:\n"
+		   "  - {worker: a, command: [/bin/a], ready: notify,\n"
+		   "     stdout: null, stderr: null}\n");
+	expect(KEEPER, WIRE_UP);
+	done.slot =
+	    ((const struct wire_prepare *)expect(BUS, WIRE_PREPARE))->slot;
+	tell(BUS, WIRE_PREPARED, 0, &done, NULL);
+	ev = expect(BUS, WIRE_EVENT);
+	assert_string_equal(ev->path, "root");
+	a = take_spawn("root/a");
+	m.slot = a.slot;
+	m.inc = a.inc;
+	tell(BUS, WIRE_READY, 0, &m, NULL);
+	expect_quiet(BUS);
+	spawned(a);
+	ev = expect(BUS, WIRE_EVENT);
+	assert_string_equal(ev->kind, "starting");
+	ev = expect(BUS, WIRE_EVENT);
+	assert_string_equal(ev->kind, "ready");
+	assert_string_equal(ev->path, "root/a");
+}
+
 static int
 tcp_listener(int listen_now, uint16_t *ret_port)
 {
@@ -329,6 +361,7 @@ main(void)
 		T(a_broken_link_ends_the_engine_with_70),
 		T(a_reload_changes_nothing),
 		T(a_notify_worker_holds_up_the_next_until_it_is_ready),
+		T(a_worker_is_not_ready_before_it_has_a_process),
 		T(a_tcp_worker_is_ready_when_it_listens_and_not_by_notify),
 		T(a_name_is_looked_up_while_the_worker_starts),
 		T(a_name_that_nobody_knows_is_what_a_worker_waits_for),

@@ -13,8 +13,10 @@
  *   slow-start MS [FD]        after MS say ready: newline on FD, or sd_notify
  *   serve [WORD ...]          do as mole_serve.c says
  *   beat MS [N [TEXT]]        WATCHDOG=1 every MS, for ever, or N times; then
- * it hangs, after telling TEXT if there is one alive MS [N]              the
- * same by libmsg list-fds | print-env | print-ids
+ *                             it hangs, after telling TEXT if there is one
+ *   alive MS [N]              the same by libmsg
+ *   told SOCKET ID HOW ANSWER do what comes over SOCKET: see mole_told.c
+ *   list-fds | print-env | print-ids
  */
 #include "mole.h"
 
@@ -229,6 +231,7 @@ static const struct {
 	{ "serve", mole_serve },
 	{ "beat", do_beat },
 	{ "alive", do_alive },
+	{ "told", mole_told },
 	{ "list-fds", mole_list_fds },
 	{ "print-env", mole_print_env },
 	{ "print-ids", mole_print_ids },

@@ -11,4 +11,7 @@ void mole_notify(const char *text);
 /* A child as the upstream test suites have them: told how to start and end. */
 int mole_serve(char **args);
 
+/* The worker that somebody else moves: mole_told.c. */
+int mole_told(char **args);
+
 #endif /* WORKERS_MOLE_H */

@@ -7,12 +7,14 @@
 #define WINDOW_GAP 2300 /* ms: more than P + 1 s for P = 1 s (D8) */
 
 #define START_TIMEOUT 30 /* ms */
+#define LIVE_TIMEOUT  400
 
 struct gen {
 	struct script *s;
 	uint64_t rng;
 	bool windows; /* one of the few seeds whose window slides */
 	bool apart;   /* commands may befall several supervisors */
+	bool live;    /* for real processes */
 	int n;
 };
 
@@ -67,16 +69,21 @@ draw_shutdown(struct gen *g, enum on_stop on_stop, int *ret_ms)
 	static const int slow[] = { 60000, FOR_EVER, FOR_EVER, BRUTAL };
 	static const int refuse[] = { 0, 10, 20, BRUTAL };
 	static const int patient[] = { 0, 40, 50, BRUTAL };
+	static const int live[] = { 100, 120, 0, BRUTAL };
+	/* What is killed at once has ended before the rest of a command. */
+	uint32_t n = g->live && g->apart ? 2 : 4;
 
 	switch (on_stop) {
 	case ON_STOP_OBEY:
-		*ret_ms = obey[draw(g, 4)];
+		*ret_ms = obey[draw(g, n)];
 		break;
 	case ON_STOP_SLOW:
-		*ret_ms = slow[draw(g, 4)];
+		*ret_ms = slow[draw(g, n)];
 		break;
 	case ON_STOP_REFUSE:
-		*ret_ms = (g->apart ? patient : refuse)[draw(g, 4)];
+		*ret_ms = (g->live    ? live
+			   : g->apart ? patient
+				      : refuse)[draw(g, n)];
 		break;
 	}
 }
@@ -123,13 +130,29 @@ draw_sup(struct gen *g, int id, int parent, bool is_static)
 	it->pool_restart = draw_restart(g, false);
 	draw_shutdown(g, (enum on_stop)pick(g, on_stop, 3), &it->shutdown_ms);
 	if (it->shutdown_ms == 0) /* all at once: some would hear of it */
-		it->shutdown_ms = g->apart ? 40 : 10;
-	it->pool_of_sups = it->strategy == SIMPLE_ONE_FOR_ONE &&
+		it->shutdown_ms = g->live ? 100 : g->apart ? 40 : 10;
+	it->pool_of_sups = !g->live && it->strategy == SIMPLE_ONE_FOR_ONE &&
 	                   depth(g->s, parent) + 1 < DEPTH_MAX && chance(g, 25);
 	if (parent != 0 && g->s->item[parent].strategy != SIMPLE_ONE_FOR_ONE)
 		draw_child(g, it);
 	else if (parent != 0)
 		it->restart = g->s->item[parent].pool_restart;
+}
+
+/*
+ * A process that is executed may be told to stop before it has come so far as
+ * to refuse; and what is to be in time on a busy machine gets more of it.
+ */
+static void
+make_live(struct item *it)
+{
+	if (it->ready_by != READY_BY_EVENT) {
+		it->on_stop = ON_STOP_OBEY;
+		it->answer = ANSWER_SHUTDOWN;
+		it->timeout_ms = FOR_EVER;
+	} else if (it->timeout_ms != FOR_EVER) {
+		it->timeout_ms = LIVE_TIMEOUT;
+	}
 }
 
 static void
@@ -151,10 +174,17 @@ draw_worker(struct gen *g, int id, int parent, bool is_static)
 		.ready_by = (enum ready_by)pick(g, ready, 4),
 		.timeout_ms = chance(g, 20) ? START_TIMEOUT : FOR_EVER,
 	};
+	if (g->live)
+		make_live(it);
 	if (p->strategy != SIMPLE_ONE_FOR_ONE) {
 		draw_child(g, it);
 		draw_shutdown(g, it->on_stop, &it->shutdown_ms);
 		return;
+	}
+	if (g->live) {
+		it->enabled = true;
+		it->ready_by = READY_BY_EVENT;
+		it->timeout_ms = FOR_EVER;
 	}
 	/* A pool's children share its template; they behave as it lets. */
 	it->restart = p->pool_restart;
@@ -269,14 +299,30 @@ has_started(const struct gen *g, int id)
 	return false;
 }
 
-/* Of the operations that can be at once. */
 static bool
-draw_op(struct gen *g, int only_of, struct op *ret)
+has_pool(const struct gen *g, int id)
+{
+	for (int i = 2; i <= g->n; i++) {
+		int at = i;
+
+		if (g->s->item[i].strategy != SIMPLE_ONE_FOR_ONE)
+			continue;
+		while (at != 0 && at != id)
+			at = g->s->item[at].parent;
+		if (at == id)
+			return true;
+	}
+	return false;
+}
+
+/* Of the operations that can be at once: 3 kinds of death, 4 of calls. */
+static bool
+draw_op(struct gen *g, int only_of, bool deaths, struct op *ret)
 {
 	static const enum op_kind kinds[] = { OP_DIE, OP_OK, OP_TERM, OP_START,
 		OP_TERMINATE, OP_RESTART, OP_DELETE };
 	static const int weight[] = { 40, 14, 9, 12, 11, 8, 8 };
-	enum op_kind kind = kinds[pick(g, weight, 7)];
+	enum op_kind kind = kinds[pick(g, weight, deaths ? 3 : 7)];
 
 	for (int k = 0; k < 20; k++) {
 		int id = draw_item(g, kind <= OP_TERM);
@@ -287,6 +333,9 @@ draw_op(struct gen *g, int only_of, struct op *ret)
 		/* A pool has no names: each of its children is born once. */
 		if (kind == OP_START && in_pool(g, id) && has_started(g, id))
 			continue;
+		/* supd numbers a pool's children anew if it is made anew. */
+		if (kind == OP_START && g->live && has_pool(g, id))
+			continue;
 		*ret = (struct op){ .kind = kind, .id = id };
 		return true;
 	}
@@ -296,15 +345,17 @@ draw_op(struct gen *g, int only_of, struct op *ret)
 static void
 draw_acts(struct gen *g, int n)
 {
+	bool deaths = g->live && n > 1;
 	struct command *c;
 	struct op op;
 
-	if (!draw_op(g, 0, &op))
+	if (!draw_op(g, 0, deaths, &op))
 		return;
 	c = add(g, op.kind, op.id, 0);
 	c->apart = n > 1 && g->apart && chance(g, 70);
 	while (c->n < n &&
-	       draw_op(g, c->apart ? 0 : g->s->item[c->op[0].id].parent, &op))
+	       draw_op(g, c->apart ? 0 : g->s->item[c->op[0].id].parent, deaths,
+		   &op))
 		c->op[c->n++] = op;
 }
 
@@ -313,7 +364,7 @@ draw_trouble(struct gen *g)
 {
 	int id = draw_item(g, true);
 
-	if (id == 0)
+	if (id == 0 || (g->live && g->s->item[id].ready_by != READY_BY_EVENT))
 		return;
 	if (chance(g, 55))
 		add(g, OP_FAIL, id, chance(g, 15) ? 99 : 1 + (int)draw(g, 4));
@@ -350,32 +401,57 @@ draw_command(struct gen *g)
 		add(g, OP_WHICH, 0, 0);
 }
 
+static void
+generate(struct gen *g)
+{
+	struct script *s = g->s;
+	int n;
+
+	draw_tree(g);
+	while (chance(g, 15) && s->n_commands < 3)
+		draw_trouble(g);
+	add(g, OP_BOOT, 0, 0);
+	if (g->live || chance(g, 80))
+		add(g, OP_DRAIN, 0, 0);
+	/* Pools are born empty. */
+	for (int id = 2; id <= g->n; id++)
+		if (in_pool(g, id) && chance(g, 75) && s->n_commands < 12)
+			add(g, OP_START, id, 0);
+	n = 3 + (int)draw(g, 12);
+	for (int i = 0; i < n && s->n_commands < COMMANDS_MAX - 6; i++)
+		draw_command(g);
+	if (g->live || chance(g, 80)) {
+		add(g, OP_DRAIN, 0, 0);
+		add(g, OP_WHICH, 0, 0);
+	}
+	add(g, OP_SHUTDOWN, 0, 0);
+	add(g, OP_DRAIN, 0, 0);
+}
+
 void
 script_generate(struct script *ret, uint64_t seed)
 {
-	struct gen g = { .s = ret, .rng = seed * 0x100000001b3u };
-	int n;
+	struct gen g = {
+		.s = ret,
+		.rng = seed * 0x100000001b3u,
+		.windows = seed % 40 == 0,
+		.apart = seed % 3 == 1,
+	};
 
 	*ret = (struct script){ 0 };
-	g.windows = seed % 40 == 0;
-	g.apart = seed % 3 == 1;
-	draw_tree(&g);
-	while (chance(&g, 15) && ret->n_commands < 3)
-		draw_trouble(&g);
-	add(&g, OP_BOOT, 0, 0);
-	if (chance(&g, 80))
-		add(&g, OP_DRAIN, 0, 0);
-	/* Pools are born empty. */
-	for (int id = 2; id <= g.n; id++)
-		if (in_pool(&g, id) && chance(&g, 75) && ret->n_commands < 12)
-			add(&g, OP_START, id, 0);
-	n = 3 + (int)draw(&g, 12);
-	for (int i = 0; i < n && ret->n_commands < COMMANDS_MAX - 6; i++)
-		draw_command(&g);
-	if (chance(&g, 80)) {
-		add(&g, OP_DRAIN, 0, 0);
-		add(&g, OP_WHICH, 0, 0);
-	}
-	add(&g, OP_SHUTDOWN, 0, 0);
-	add(&g, OP_DRAIN, 0, 0);
+	generate(&g);
+}
+
+void
+script_generate_live(struct script *ret, uint64_t seed)
+{
+	struct gen g = {
+		.s = ret,
+		.rng = (seed + 1) * 0x9e3779b97f4a7c15u,
+		.apart = seed % 3 == 1,
+		.live = true,
+	};
+
+	*ret = (struct script){ 0 };
+	generate(&g);
 }

@@ -51,6 +51,8 @@ static struct machine {
 	int n_kills;
 	int waiting;   /* for time to pass */
 	bool stopping; /* the root has been told to stop */
+	bool clears;   /* a restart_child empties the window, as supctl does */
+	bool odd;      /* supctl cannot say this */
 	mono_t now;
 	struct call call[COMMANDS_MAX * OPS_MAX + 1]; /* by tag */
 	uint64_t n_calls;
@@ -292,6 +294,7 @@ on_reply(uint64_t tag, const char *result)
 {
 	const struct call *c = &m.call[tag];
 
+	m.odd |= c->op == OP_RESTART && strcmp(result, "restarting") == 0;
 	buf_printf(m.out, "reply %d %s %s\n", c->id, op_names[c->op], result);
 }
 
@@ -522,6 +525,17 @@ is_pool(int sup)
 	return m.s->item[sup].strategy == SIMPLE_ONE_FOR_ONE;
 }
 
+/* supctl looks names up when it is asked, and removes in two steps. */
+static bool
+is_odd(const struct op *o, const struct event *ev, node_t sup)
+{
+	bool by_name = o->kind != OP_START && ev->child != NODE_NONE;
+	bool there = o->kind == OP_START && find(o->id) != NODE_NONE;
+
+	return engine_busy(m.e, sup) &&
+	       (by_name || there || o->kind == OP_DELETE || ev->inc != 0);
+}
+
 static void
 call_op(const struct op *o, uint64_t sup_inc)
 {
@@ -558,6 +572,9 @@ call_op(const struct op *o, uint64_t sup_inc)
 		    engine_add_worker(m.e, NODE_NONE, name, &m.worker[o->id]);
 		assert(ev.child != NODE_NONE);
 	}
+	m.odd |= is_odd(o, &ev, sup);
+	if (o->kind == OP_RESTART && m.clears)
+		step(&(struct event){ .kind = EV_CLEAR, .node = sup });
 	step(&ev);
 }
 
@@ -790,8 +807,8 @@ run_command(const struct command *c)
 	return settle();
 }
 
-bool
-machine_run(const struct script *s, struct buf *out)
+static bool
+run(const struct script *s, struct buf *out, bool clears)
 {
 	memset(memory, 0, engine_size(CAP));
 	assert(engine_size(CAP) <= sizeof(memory));
@@ -801,6 +818,8 @@ machine_run(const struct script *s, struct buf *out)
 	m.n_kills = 0;
 	m.waiting = 0;
 	m.stopping = false;
+	m.clears = clears;
+	m.odd = false;
 	m.n_calls = 0;
 	m.now = (mono_t){ NS_PER_S };
 	m.s = s;
@@ -816,4 +835,22 @@ machine_run(const struct script *s, struct buf *out)
 			return false;
 	}
 	return true;
+}
+
+bool
+machine_run(const struct script *s, struct buf *out)
+{
+	return run(s, out, false);
+}
+
+bool
+machine_suits_daemon(const struct script *s)
+{
+	struct buf plain = { 0 }, cleared = { 0 };
+	bool suits = run(s, &plain, false) && !m.odd && run(s, &cleared, true);
+
+	suits = suits && strcmp(buf_str(&plain), buf_str(&cleared)) == 0;
+	buf_fini(&plain);
+	buf_fini(&cleared);
+	return suits;
 }

@@ -23,4 +23,11 @@
  */
 bool machine_run(const struct script *s, struct buf *out);
 
+/*
+ * Can the script's calls be made by supctl, and do they come to the same?  It
+ * looks names up when it is asked, not when the supervisor's turn comes; its
+ * `remove` is two calls; its `start` empties the supervisor's window.
+ */
+bool machine_suits_daemon(const struct script *s);
+
 #endif /* ORACLE_MACHINE_H */

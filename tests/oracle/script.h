@@ -106,6 +106,9 @@ extern const char *const op_names[OP_N];
 /* The same script for the same seed, always. */
 void script_generate(struct script *ret, uint64_t seed);
 
+/* The same for a supd with real processes: see live.h. */
+void script_generate_live(struct script *ret, uint64_t seed);
+
 void script_print(const struct script *s, struct buf *out);
 void script_print_command(const struct command *c, struct buf *out);
 

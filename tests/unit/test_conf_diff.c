@@ -359,6 +359,113 @@ keys_at_the_next_start_are_those_of_the_process(void **state)
 	}
 }
 
+static const struct {
+	enum key_id id;
+	const char *old, *now;
+} changes[] = {
+	{ W_DESCRIPTION, "a", "b" },
+	{ W_COMMAND, "[a, b]", "a c" },
+	{ W_ENABLED, "true", "false" },
+	{ W_RESTART, "permanent", "transient" },
+	{ W_SUCCESS_EXIT, "0-2", "[0, 1]" },
+	{ W_FATAL_EXIT, "78", "[77, 78]" },
+	{ W_SIGNIFICANT, "false", "true" },
+	{ W_BACKOFF, "{min: 1s}", "{min: 2s}" },
+	{ W_MAX_ATTEMPTS, "off", "5" },
+	{ W_READY, "{tcp: \"a:1\"}", "{tcp: \"a:2\"}" },
+	{ W_START_TIMEOUT, "1m", "61s" },
+	{ W_START_GRACE, "0s", "1ms" },
+	{ W_HEARTBEAT, "off", "1s" },
+	{ W_HEALTH, "{tcp: \"a:1\"}", "{tcp: \"a:2\"}" },
+	{ W_MAX_LIFETIME, "1h", "2h" },
+	{ W_SHUTDOWN, "5s", "infinity" },
+	{ W_STOP_SIGNAL, "TERM", "HUP" },
+	{ W_STOP_SEQUENCE, "[INT 5s, KILL]", "[INT 6s, KILL]" },
+	{ W_KILL_MODE, "group", "process" },
+	{ W_PRE_START, "[]", "[a]" },
+	{ W_POST_STOP, "[a]", "[b]" },
+	{ W_HOOK_TIMEOUT, "30s", "31s" },
+	{ W_USER, "root", "\"0\"" },
+	{ W_GROUP, "\"4711\"", "\"4712\"" },
+	{ W_GROUPS, "[\"4711\"]", "[]" },
+	{ W_UMASK, "022", "077" },
+	{ W_CWD, "/", "/tmp" },
+	{ W_ENV, "{A: 1}", "{A: 2}" },
+	{ W_ENV_FILE, "", "" }, /* has tests of its own */
+	{ W_ENV_CLEAR, "false", "true" },
+	{ W_STDIN, "null", "{file: /x}" },
+	{ W_STDOUT, "log", "null" },
+	{ W_STDERR, "log", "join" },
+	{ W_LOG, "{size: 1M}", "{size: 2M}" },
+	{ W_RLIMIT, "{core: 0}", "{core: 1}" },
+	{ W_NICE, "5", "6" },
+	{ W_OOM_SCORE_ADJ, "5", "6" },
+	{ S_STRATEGY, "one_for_one", "one_for_all" },
+	{ S_INTENSITY, "3", "4" },
+	{ S_PERIOD, "5s", "6s" },
+	{ S_AUTO_SHUTDOWN, "never", "any_significant" },
+	{ S_RESTART, "permanent", "temporary" },
+	{ S_SIGNIFICANT, "false", "true" },
+	{ S_ON_GIVEUP, "stop", "{exec: x}" },
+	{ S_MAX_CHILDREN, "5", "6" },
+	{ S_SHUTDOWN_DEADLINE, "infinity", "5s" },
+};
+
+static void
+write_child(struct buf *b, size_t i, const char *value)
+{
+	enum key_id id = changes[i].id;
+
+	buf_fini(b);
+	buf_puts(b, ROOT "auto_shutdown: any_significant\nchildren:\n");
+	if (id < S_N)
+		buf_puts(b, "- supervisor: x\n");
+	else if (id == W_COMMAND)
+		buf_puts(b, "- worker: x\n");
+	else
+		buf_puts(b, "- worker: x\n  command: [a]\n");
+	if (id == W_SIGNIFICANT || id == S_SIGNIFICANT)
+		buf_puts(b, "  restart: transient\n");
+	buf_printf(b, "  %s: %s\n", schema_keys[id].name, value);
+}
+
+static void
+a_change_of_any_key_is_found(void **state)
+{
+	struct buf old = { 0 }, now = { 0 };
+	bool seen[LATER_FIRST] = { false };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(changes); i++) {
+		cleanup_(both_fini) struct both b = { 0 };
+		const struct key *k = &schema_keys[changes[i].id];
+		size_t len = strlen(k->name);
+		const char *name;
+
+		if (changes[i].id == W_ENV_FILE)
+			continue;
+		write_child(&old, i, changes[i].old);
+		write_child(&now, i, changes[i].now);
+		assert_int_equal(
+		    compare(*state, &b, buf_str(&old), buf_str(&now)), 0);
+		assert_int_equal(b.d->child[1].kind, DIFF_CHANGED);
+		assert_int_equal(b.d->child[1].n_keys, 1);
+		name = b.d->child[1].key[0].name;
+		assert_int_equal(strncmp(name, k->name, len), 0);
+		assert_true(name[len] == '\0' || name[len] == '.');
+		assert_true(b.d->child[1].restarts == k->at_next_start);
+	}
+	for (i = 0; i < ARRAY_LEN(changes); i++)
+		seen[changes[i].id] = true;
+	for (i = S_STRATEGY; i < W_END; i++) {
+		if (i != S_START_RATE && i != W_INSTANCES && i != W_NAME &&
+		    (i < S_DEFAULTS || i >= S_N))
+			assert_true(seen[i]);
+	}
+	buf_fini(&old);
+	buf_fini(&now);
+}
+
 /* Quadratic work would not end within the test's time. */
 static void
 ten_thousand_workers_are_compared(void **state)
@@ -406,6 +513,7 @@ main(void)
 		TEST(another_env_file_is_told_by_its_name),
 		TEST(another_identity_of_the_same_user_counts),
 		TEST(keys_at_the_next_start_are_those_of_the_process),
+		TEST(a_change_of_any_key_is_found),
 		TEST(ten_thousand_workers_are_compared),
 	};
 

@@ -562,7 +562,7 @@ journal_fold(struct engine *e, const void *bytes, size_t len, uint64_t seq,
 	while ((code = journal_read(&r, &rec)) > 0) {
 		bool is_last = rec.seq == last && how->last != NULL;
 
-		if (how->before != NULL && !how->before(how->ctx, rec.seq))
+		if (how->before != NULL && !how->before(how->ctx, &rec))
 			continue;
 		code = journal_apply(&t, &rec, is_last ? how->last : &none);
 		if (code < 0) {

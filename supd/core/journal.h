@@ -18,7 +18,8 @@
  *     effects, all of them, as far as they do not wait for somebody else; only
  *     then record the next.  The same for calls: record, then call (a call
  *     that adds a node is recorded after it, for the number that it gave).
- *  2. Acknowledge an exit to the keeper only after the step that took it.
+ *  2. Acknowledge an exit to the keeper after the step that took it, and
+ *     before the step's effects: among them may be a spawn in that slot.
  *  3. After a death: engine_restore() the checkpoint and journal_fold() the
  *     records into it, in this order.  Of all effects only those of the last
  *     event may not have been carried out, or not all, so journal_fold() emits
@@ -27,9 +28,11 @@
  *     tells by the state of the tree what has been ordered and not been
  *     answered; so take SPAWN, SIGNAL and PROBE from there and the rest from
  *     journal_fold().
- *  4. When the keeper has taken all that the dead engine has sent, look at its
- *     slots (wire/slots.h): an exit, an exec or a failure that is in a slot
- *     for the incarnation that the engine knows becomes an event again.
+ *  4. When the keeper has taken all that the dead engine has sent: if the last
+ *     event was an exit, acknowledge it (2.) before anything else.  Then look
+ *     at the slots (wire/slots.h): an exit, an exec or a failure that is in a
+ *     slot for the incarnation that the engine knows becomes an event again.
+ *     Then carry out what is outstanding.
  *
  * Effects can so be carried out twice, and must not mind:
  *
@@ -41,7 +44,8 @@
  *   REPLY   is void when nobody waits for the tag
  *   STATE, REPORT  are void when their seq has been seen
  *   PROBE   a newer tag makes the older void
- *   FREED   is void when nothing hangs on the node
+ *   FREED   is void when nothing hangs on the node, or the engine has it:
+ *           it is in use again
  *   DONE    can be said again
  */
 
@@ -139,8 +143,8 @@ must_check int journal_apply(
 /*
  * Fold records into the engine of the checkpoint that they follow.
  *
- * `before`, if not NULL, is called with the seq of each record before it is
- * applied; false skips it.  That is for an event that kills the engine: who
+ * `before`, if not NULL, is called with each record before it is applied; false
+ * skips it.  That is for an event that kills the engine: who
  * keeps, where it outlives the engine, the seq that is being applied, finds it
  * there again after the death, and after the second time passes over that
  * record and says so.  A skipped event has no effects; the world then is what
@@ -150,7 +154,7 @@ must_check int journal_apply(
  */
 struct fold {
 	const struct lender *lender;
-	bool (*before)(void *ctx, uint64_t seq);
+	bool (*before)(void *ctx, const struct record *rec);
 	void *ctx;
 	struct effects *last;
 };

@@ -222,9 +222,9 @@ records_of_another_engine_are_refused(void **state)
 }
 
 static bool
-pass_over(void *ctx, uint64_t seq)
+pass_over(void *ctx, const struct record *rec)
 {
-	return seq != *(uint64_t *)ctx;
+	return rec->seq != *(uint64_t *)ctx;
 }
 
 static void

@@ -21,6 +21,23 @@ apply_of(struct engine *e, uint64_t i)
 	return &e->apply[i];
 }
 
+/* Its stop waits in the mailbox, or will: nothing more is to be begun. */
+static bool
+must_end(const struct engine *e, const struct node *s)
+{
+	return s->state == CHILD_STOPPING || e->shutting_down || s->s.kill_now;
+}
+
+/* It cannot have come to what it was to come to: all of it is to stop. */
+static bool
+top_goes_down(const struct engine *e, const struct apply *a)
+{
+	const struct node *s = node_of(e, a->top);
+
+	return !s->used || must_end(e, s) || s->s.mode == MODE_DOWN ||
+	       s->s.mode == MODE_SHUTDOWN || s->s.mode == MODE_ROLLBACK;
+}
+
 /* One supervisor is through with it; the last one answers. */
 static void
 settle(struct engine *e, uint64_t i)
@@ -31,8 +48,12 @@ settle(struct engine *e, uint64_t i)
 	assert(a->left > 0);
 	if (--a->left > 0)
 		return;
+	/* One below that goes down will be rebuilt as the file says. */
+	if (a->result == RESULT_OK && top_goes_down(e, a))
+		a->result = RESULT_NOPROC;
 	emit_reply(e, a->tag, a->result, a->node, failed ? &a->reason : NULL);
 	tree_unpin(e, a->node);
+	tree_unpin(e, a->top);
 	a->top = NODE_NONE;
 }
 
@@ -68,6 +89,7 @@ apply_event(struct engine *e, const struct event *ev)
 			.tag = ev->tag,
 			.node = ev->node,
 		};
+		tree_pin(e, ev->node); /* as the top, and as `node` */
 		tree_pin(e, ev->node);
 		post(e, node_of(e, ev->node), i);
 		return;
@@ -75,32 +97,13 @@ apply_event(struct engine *e, const struct event *ev)
 	emit_reply(e, ev->tag, r, ev->node, NULL);
 }
 
-/* It was cut short because the supervisor goes down. */
-static void
-cut_short(struct engine *e, const struct node *s, uint64_t i)
-{
-	struct apply *a = apply_of(e, i);
-
-	/* One below that goes down will be rebuilt as the file says. */
-	if (a->top == node_id(e, s) && a->result == RESULT_OK)
-		a->result = RESULT_NOPROC;
-}
-
 void
-apply_refuse(struct engine *e, struct node *s, const struct msg *m)
+apply_refuse(struct engine *e, const struct msg *m)
 {
-	cut_short(e, s, m->tag);
 	settle(e, m->tag);
 }
 
 /* ---- one supervisor's part ---------------------------------------------- */
-
-/* Its stop waits in the mailbox, or will: nothing more is to be begun. */
-static bool
-must_end(const struct engine *e, const struct node *s)
-{
-	return s->state == CHILD_STOPPING || e->shutting_down || s->s.kill_now;
-}
 
 /* A running child that the last reload wants otherwise. */
 static bool
@@ -130,7 +133,7 @@ apply_run(struct engine *e, struct node *s, const struct msg *m)
 	bool in_group = false;
 
 	if (must_end(e, s)) {
-		apply_refuse(e, s, m);
+		apply_refuse(e, m);
 		return;
 	}
 	s->s.apply = (uint32_t)m->tag;
@@ -160,8 +163,6 @@ end_part(struct engine *e, struct node *s)
 			post(e, c, s->s.apply);
 		c->batch = false;
 	}
-	if (must_end(e, s))
-		cut_short(e, s, s->s.apply);
 	settle(e, s->s.apply);
 }
 
@@ -210,7 +211,7 @@ stop_advance(struct engine *e, struct node *s)
 			stop_one(e, c); /* perhaps of its own accord */
 			return false;
 		}
-		if (!must_end(e, s))
+		if (pool || !must_end(e, s)) /* a pool's are told already */
 			stop_one(e, c);
 		else
 			end_part(e, s);

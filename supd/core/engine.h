@@ -207,7 +207,8 @@ void engine_set_spawn_interval(struct engine *e, int64_t interval_ns);
  * once.  It answers with EFF_REPLY: RESULT_OK, or RESULT_NOT_FOUND when the
  * supervisor is gone, and then the new nodes are freed, with EFF_FREED.  When
  * a name has been taken by the time of a new node's turn, the child that is
- * there gets the place, and the new node is freed.
+ * there gets the place, and the new node is freed.  RESULT_BUSY: as for calls;
+ * the new nodes are freed.
  *
  * EV_APPLY does the rest of a reload, in its turn, for the supervisor and then
  * for those below it: children missing from the last plan are stopped, last

@@ -320,7 +320,7 @@ sup_down(struct engine *e, struct node *s)
 			mail_call_done(e, &m);
 		}
 		if (m.kind == MSG_APPLY)
-			apply_refuse(e, s, &m);
+			apply_refuse(e, &m);
 	}
 	deadline_clear(e, s);
 	s->last_end = e->now;

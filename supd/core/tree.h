@@ -388,6 +388,6 @@ void apply_run(struct engine *e, struct node *s, const struct msg *m);
 /* MODE_APPLY_*: true if something moved on. */
 bool apply_advance(struct engine *e, struct node *s);
 /* The supervisor has gone down with this in its mailbox. */
-void apply_refuse(struct engine *e, struct node *s, const struct msg *m);
+void apply_refuse(struct engine *e, const struct msg *m);
 
 #endif /* CORE_TREE_H */

@@ -314,3 +314,74 @@ event_json(const struct wire_event *w)
 	    text_of(w->path), "pid", int_or_null(w->pid > 0, w->pid),
 	    "incarnation", (json_int_t)w->inc, "text", text_of(w->text));
 }
+
+/* {"change":"key","path","key","old","new","origin","at_start"} */
+static json_t *
+key_json(const struct wire_change *w, const char *old, const char *now)
+{
+	return json_pack("{s:s,s:o,s:s,s:o,s:o,s:o,s:b}", "change", "key",
+	    "path", text_json(w->path, strlen(w->path)), "key", w->key, "old",
+	    (w->flags & CHANGE_NO_OLD) != 0 ? json_null()
+					    : text_json(old, strlen(old)),
+	    "new",
+	    (w->flags & CHANGE_NO_NEW) != 0 ? json_null()
+					    : text_json(now, strlen(now)),
+	    "origin", text_or_null(w->origin), "at_start",
+	    (w->flags & CHANGE_AT_START) != 0);
+}
+
+/* {"change":"restart","path","type","because","strategy","result","text"} */
+static json_t *
+deed_json(const struct wire_change *w, const char *name, const char *text)
+{
+	return json_pack("{s:s,s:o,s:s,s:o,s:o,s:o,s:o}", "change", name,
+	    "path", text_json(w->path, strlen(w->path)), "type",
+	    (w->flags & CHANGE_SUP) != 0 ? "supervisor" : "worker", "because",
+	    text_or_null(w->other), "strategy", text_or_null(w->kind), "result",
+	    text_or_null(w->key), "text", text_or_null(text));
+}
+
+json_t *
+change_json(const struct wire_hdr *h)
+{
+	static const char *const names[CHANGE_WHAT_N] = {
+		[CHANGE_ADDED] = "added",
+		[CHANGE_REMOVED] = "removed",
+		[CHANGE_MOVED] = "moved",
+		[CHANGE_KEY] = "key",
+		[CHANGE_START] = "start",
+		[CHANGE_STOP] = "stop",
+		[CHANGE_RESTART] = "restart",
+		[CHANGE_MORE] = "more",
+	};
+	const struct wire_change *w = wire_body(h);
+	const char *old, *now = "";
+	size_t len, first;
+
+	old = wire_tail(h, &len);
+	if (len == 0)
+		old = "";
+	first = strlen(old) + 1;
+	if (first < len)
+		now = old + first;
+	switch (w->what) {
+	case CHANGE_KEY:
+		return key_json(w, old, now);
+	case CHANGE_START:
+	case CHANGE_STOP:
+	case CHANGE_RESTART:
+		return deed_json(w, names[w->what], now);
+	case CHANGE_MORE:
+		return json_pack("{s:s,s:I}", "change", names[w->what], "n",
+		    (json_int_t)w->n);
+	case CHANGE_MOVED:
+		return json_pack("{s:s,s:o,s:o}", "change", names[w->what],
+		    "path", text_json(w->path, strlen(w->path)), "behind",
+		    text_or_null(w->other));
+	default:
+		return json_pack("{s:s,s:o,s:s,s:o}", "change",
+		    w->what < CHANGE_WHAT_N ? names[w->what] : "?", "path",
+		    text_json(w->path, strlen(w->path)), "type", w->kind,
+		    "origin", text_or_null(w->origin));
+	}
+}

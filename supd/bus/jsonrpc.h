@@ -63,6 +63,8 @@ void rfc3339(int64_t wall_ns, char out[RFC3339_MAX]);
 
 json_t *node_json(const struct wire_row *row);
 json_t *event_json(const struct wire_event *ev);
+/* Of a WIRE_CHANGE frame. */
+json_t *change_json(const struct wire_hdr *h);
 
 /* 15 for "TERM", "SIGTERM" or "15"; 0 if there is no such signal. */
 int signal_of_name(const char *name);

@@ -268,6 +268,29 @@ run_wait(struct request *r, const json_t *params)
 		request_to_engine(r, &w, NULL);
 }
 
+/* A file, which the engine reads; without it, the one supd began with. */
+static void
+run_config(struct request *r, const json_t *params)
+{
+	struct wire_request w;
+	const char *file;
+	bool dry_run = false;
+
+	if (!fill_request(r, params, false, &w) ||
+	    !param_path(r, params, "file", false, &file) ||
+	    !param_bool(r, params, "dry_run", &dry_run))
+		return;
+	if (*file != '\0' && *file != '/') {
+		request_fail(r, RPC_INVALID_PARAMS,
+		    "\"file\" must be an absolute path: supd reads it");
+		return;
+	}
+	memcpy(w.path, file, strlen(file) + 1);
+	if (dry_run)
+		w.flags |= REQUEST_DRY_RUN;
+	request_to_engine(r, &w, NULL);
+}
+
 static void
 run_simulate(struct request *r, const json_t *params)
 {
@@ -341,6 +364,9 @@ static const struct method methods[] = {
 	{ "kill", run_kill, OP_KILL, RESULT_ROWS },
 	{ "add", run_add, OP_ADD, RESULT_ROWS },
 	{ "remove", run_path, OP_REMOVE, RESULT_EMPTY },
+	{ "diff", run_config, OP_DIFF, RESULT_CHANGES },
+	{ "apply", run_config, OP_APPLY, RESULT_CHANGES },
+	{ "reload", run_config, OP_RELOAD, RESULT_CHANGES },
 	{ "simulate", run_simulate, OP_SIMULATE, RESULT_STEPS },
 	{ "wait", run_wait, OP_WAIT, RESULT_ROWS },
 	{ "names", run_names, OP_N, RESULT_NOTHING },
@@ -352,7 +378,7 @@ static const struct method methods[] = {
 
 static const char *const known_params[] = { "path", "wait", "timeout_ns", "n",
 	"follow", "signal", "spec", "args", "for", "name", "payload", "repeat",
-	"every_ns" };
+	"every_ns", "file", "dry_run" };
 
 /* A mistyped key must not silently mean its default. */
 static const char *

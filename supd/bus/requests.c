@@ -193,6 +193,41 @@ done_steps(struct request *r, const char *summary)
 	request_done(r, buf_str(&out));
 }
 
+/* The file that supd was started with. */
+static void
+on_own_file(struct request *r, const struct wire_hdr *h)
+{
+	size_t len;
+	const char *value = wire_tail(h, &len);
+
+	free(r->headline);
+	r->headline = len != 0 ? strdup(value) : NULL;
+}
+
+/* {"file", "own_file", "changes": [...]} */
+static void
+put_changes(struct request *r, const char *file, struct buf *out)
+{
+	buf_puts(out, "{\"file\":");
+	json_to_buf(
+	    out, file != NULL ? text_json(file, strlen(file)) : json_null());
+	buf_puts(out, ",\"own_file\":");
+	json_to_buf(out, r->headline != NULL
+			     ? text_json(r->headline, strlen(r->headline))
+			     : json_null());
+	buf_printf(out, ",\"changes\":[%s]}", buf_str(&r->rows));
+	r->rows.failed |= out->failed;
+}
+
+static void
+done_changes(struct request *r, const char *file)
+{
+	cleanup_(buf_fini) struct buf out = { 0 };
+
+	put_changes(r, file, &out);
+	request_done(r, buf_str(&out));
+}
+
 static json_t *
 step_json(const struct wire_step *w)
 {
@@ -222,6 +257,8 @@ end_failed(struct request *r, int code, const char *text)
 
 	if (r->method->shape == RESULT_ROWS && r->rows.len != 0)
 		buf_printf(&data, "{\"nodes\":[%s]}", buf_str(&r->rows));
+	if (r->method->shape == RESULT_CHANGES && r->rows.len != 0)
+		put_changes(r, NULL, &data);
 	if (text[0] == '\0')
 		text = "it failed, and supd does not say why";
 	request_fail_data(
@@ -273,6 +310,9 @@ on_end(struct request *r, const struct wire_hdr *h)
 		break;
 	case RESULT_STEPS:
 		done_steps(r, len != 0 ? text : "");
+		break;
+	case RESULT_CHANGES:
+		done_changes(r, len != 0 ? text : "");
 		break;
 	case RESULT_NOTHING:
 		request_done(r, "null");
@@ -329,8 +369,12 @@ requests_frame(struct bus *b, const struct wire_hdr *h)
 		return;
 	if (h->type == WIRE_ROW)
 		rows_add(&r->rows, node_json(wire_body(h)));
+	else if (h->type == WIRE_CHANGE)
+		rows_add(&r->rows, change_json(h));
 	else if (h->type == WIRE_STEP)
 		rows_add(&r->rows, step_json(wire_body(h)));
+	else if (h->type == WIRE_FIELD && r->method->shape == RESULT_CHANGES)
+		on_own_file(r, h);
 	else if (h->type == WIRE_FIELD)
 		on_field(r, h);
 	else if (h->type == WIRE_EVENT && r->method->op == OP_EVENTS)

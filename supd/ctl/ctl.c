@@ -177,14 +177,34 @@ ctl_receive(struct ctl *c, json_t **ret_msg)
 	return r < 0 ? tell_broken(c, r) : CTL_OK;
 }
 
+/* The errors of a file, with their places, as they are. */
+static void
+tell_plain(const struct ctl *c, const char *message)
+{
+	cleanup_(freep) char *copy = strdup(message);
+	char *rest = copy, *line;
+
+	fflush(c->out);
+	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
+		cleanup_(freep) char *safe = text_escape(line);
+
+		if (line[0] != '\0' || rest != NULL)
+			fprintf(c->err, "%s\n", safe != NULL ? safe : "?");
+	}
+}
+
 /* Tell the error of an answer: it may have several lines. */
 static void
-tell_error(const struct ctl *c, const char *message)
+tell_error(const struct ctl *c, int64_t code, const char *message)
 {
 	cleanup_(freep) char *copy = strdup(message);
 	char *rest = copy, *line;
 	bool first = true;
 
+	if (c->plain_errors && code == CTL_CONFIG) {
+		tell_plain(c, message);
+		return;
+	}
 	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
 		cleanup_(freep) char *safe = text_escape(line);
 
@@ -202,7 +222,7 @@ tell_error(const struct ctl *c, const char *message)
 int
 ctl_answer(struct ctl *c, json_t *msg, json_t **ret_result)
 {
-	json_t *error = json_object_get(msg, "error"), *nodes;
+	json_t *error = json_object_get(msg, "error"), *data, *nodes;
 	int64_t code;
 
 	*ret_result = NULL;
@@ -214,10 +234,14 @@ ctl_answer(struct ctl *c, json_t *msg, json_t **ret_result)
 		json_decref(msg);
 		return CTL_OK;
 	}
-	tell_error(c, ctl_str(error, "message", "supd gave no reason"));
-	nodes = json_object_get(json_object_get(error, "data"), "nodes");
-	*ret_result = json_is_array(nodes) ? json_incref(nodes) : NULL;
 	code = ctl_int(error, "code", CTL_FAILED);
+	tell_error(c, code, ctl_str(error, "message", "supd gave no reason"));
+	data = json_object_get(error, "data");
+	nodes = json_object_get(data, "nodes");
+	if (json_object_get(data, "changes") != NULL)
+		*ret_result = json_incref(data);
+	else if (json_is_array(nodes))
+		*ret_result = json_incref(nodes);
 	json_decref(msg);
 	if (code == -32601 || code == -32602) /* JSON-RPC: method, params */
 		return CTL_USAGE;

@@ -37,6 +37,9 @@ struct ctl {
 	bool strict;        /* --strict */
 	bool literal;       /* "--" stood before the last arguments */
 	int64_t n;          /* -n: lines or events */
+	bool dry_run;       /* --dry-run */
+	bool apply;         /* reload --apply */
+	bool plain_errors;  /* those of a file: as supctl check prints them */
 	int64_t repeat;     /* --repeat */
 	int64_t every_ns;   /* --every */
 	const char *sig;    /* kill -s */

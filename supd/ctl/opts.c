@@ -24,7 +24,9 @@ enum {
 	OPT_STRICT,
 	OPT_SINCE,
 	OPT_REPEAT,
-	OPT_EVERY
+	OPT_EVERY,
+	OPT_DRY_RUN,
+	OPT_APPLY
 };
 
 static const struct option longs[] = {
@@ -46,6 +48,8 @@ static const struct option longs[] = {
 	{ "since", required_argument, NULL, OPT_SINCE },
 	{ "repeat", required_argument, NULL, OPT_REPEAT },
 	{ "every", required_argument, NULL, OPT_EVERY },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ "apply", no_argument, NULL, OPT_APPLY },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -141,6 +145,8 @@ takes(const struct verb *v, int opt)
 		{ OPT_STRICT, VERB_STRICT },
 		{ OPT_REPEAT, VERB_REPEAT },
 		{ OPT_EVERY, VERB_REPEAT },
+		{ OPT_DRY_RUN, VERB_DRY },
+		{ OPT_APPLY, VERB_APPLY },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(map); i++)
@@ -171,6 +177,10 @@ take_own(struct ctl *c, int opt)
 		c->until = optarg;
 	else if (opt == OPT_STRICT)
 		c->strict = true;
+	else if (opt == OPT_DRY_RUN)
+		c->dry_run = true;
+	else if (opt == OPT_APPLY)
+		c->apply = true;
 	return true;
 }
 

@@ -52,6 +52,14 @@ const struct verb verbs[] = {
 
 	{ "check", GROUP_CONFIG, "[--strict] FILE", VERB_STRICT, 1, 1,
 	    check_file, "is this configuration valid? asks no supd" },
+	{ "diff", GROUP_CONFIG, "[FILE]", 0, 0, 1, config_diff,
+	    "what applying a file would change; exit 0 or 10" },
+	{ "apply", GROUP_CONFIG, "[--dry-run] [--no-wait] [--timeout D] [FILE]",
+	    VERB_WAIT | VERB_DRY, 0, 1, config_apply,
+	    "make the tree what the file says, touching only what changed" },
+	{ "reload", GROUP_CONFIG, "[--apply] [--no-wait] [--timeout D] [FILE]",
+	    VERB_WAIT | VERB_APPLY, 0, 1, config_reload,
+	    "take the file for all starts to come; start and stop nothing" },
 	{ "simulate", GROUP_CONFIG, "crash PATH [--repeat N] [--every D]",
 	    VERB_REPEAT, 2, 2, config_simulate,
 	    "what would follow if a worker crashed; nothing is touched" },
@@ -68,9 +76,9 @@ const struct verb verbs[] = {
 /* clang-format on */
 const size_t n_verbs = ARRAY_LEN(verbs);
 
-static const char *const planned[] = { "apply", "cast", "clear", "completion",
-	"diff", "graph", "info", "log", "metrics", "pause", "ps", "reload",
-	"resume", "scale", "send", "top", "trace", "upgrade" };
+static const char *const planned[] = { "cast", "clear", "completion", "graph",
+	"info", "log", "metrics", "pause", "ps", "resume", "scale", "send",
+	"top", "trace", "upgrade" };
 
 static const char *const group_names[GROUP_N] = {
 	[GROUP_LOOK] = "look",
@@ -170,6 +178,8 @@ verb_print_help(const struct verb *v, FILE *out)
 		{ VERB_SIGNAL, "-s SIG           TERM, SIGHUP, 10 ..." },
 		{ VERB_FOR, "--for STATE      ready, down or restarted" },
 		{ VERB_STRICT, "--strict         warnings are errors" },
+		{ VERB_DRY, "--dry-run        only print what would be done" },
+		{ VERB_APPLY, "--apply          and make it so: supctl apply" },
 		{ VERB_REPEAT, "--repeat N       N crashes (1)" },
 		{ VERB_REPEAT, "--every D        one every D (1s)" },
 		{ VERB_WAIT, "--wait           return when it is done" },

@@ -29,6 +29,8 @@ enum verb_group {
 #define VERB_STRICT 0x40u  /* --strict */
 #define VERB_ASYNC  0x80u  /* with VERB_WAIT: does not wait unless told to */
 #define VERB_REPEAT 0x100u /* --repeat N, --every D */
+#define VERB_DRY    0x200u /* --dry-run */
+#define VERB_APPLY  0x400u /* --apply */
 
 struct verb {
 	const char *name;
@@ -89,6 +91,9 @@ int ask_call(struct ctl *c, int argc, char **argv);
 /* check.c */
 int check_file(struct ctl *c, int argc, char **argv);
 /* config.c */
+int config_diff(struct ctl *c, int argc, char **argv);
+int config_apply(struct ctl *c, int argc, char **argv);
+int config_reload(struct ctl *c, int argc, char **argv);
 int config_simulate(struct ctl *c, int argc, char **argv);
 /* verbs.c */
 int help_verb(struct ctl *c, int argc, char **argv);

@@ -161,6 +161,9 @@ act_begin(struct request *r, struct target *t)
 	case OP_KILL:
 	case OP_ADD: /* begun by act_add() */
 	case OP_SHUTDOWN:
+	case OP_DIFF:
+	case OP_APPLY:
+	case OP_RELOAD:
 	case OP_SIMULATE:
 	case OP_N:
 		break;
@@ -320,6 +323,9 @@ act_reply(struct request *r, struct target *t, const struct effect *eff)
 	case OP_KILL:
 	case OP_WAIT:
 	case OP_SHUTDOWN:
+	case OP_DIFF:
+	case OP_APPLY:
+	case OP_RELOAD:
 	case OP_SIMULATE:
 	case OP_N:
 		break;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* OP_ADD: a child is made at run time and given to a supervisor. */
 #include "engine/args.h"
+#include "engine/gen.h"
 #include "engine/path.h"
+#include "engine/reload.h"
 #include "engine/request.h"
 #include "engine/text.h"
 #include "engine/tree.h"
@@ -33,12 +35,13 @@ pick_name(struct shell *sh, node_t sup, char *buf, size_t len)
 
 static int
 make_child(struct shell *sh, node_t sup, const char *text,
-    struct conf_child **ret_child, struct buf *errors)
+    struct conf_child **ret_child, char ***ret_args, struct buf *errors)
 {
 	const struct conf_child *conf = sh->nodes[sup].conf;
 	char name[NAME_MAX_LEN + 1], **args;
 	int r;
 
+	*ret_args = NULL;
 	if (conf->sup.spec.strategy != SIMPLE_ONE_FOR_ONE)
 		return conf_parse_child(conf, "the new child", text,
 		    strlen(text), ret_child, errors);
@@ -53,7 +56,10 @@ make_child(struct shell *sh, node_t sup, const char *text,
 	pick_name(sh, sup, name, sizeof(name));
 	r = conf_instantiate(
 	    conf, name, (const char *const *)args, ret_child, errors);
-	args_free(args);
+	if (r == 0)
+		*ret_args = args;
+	else
+		args_free(args);
 	return r;
 }
 
@@ -122,11 +128,19 @@ act_add(struct shell *sh, uint64_t tag, const struct wire_request *m,
 	cleanup_(buf_fini) struct buf errors = { 0 };
 	struct conf_child *child;
 	node_t sup = find_sup(sh, tag, m->path), n;
+	struct gen *gen;
+	char **args;
 	int r;
 
 	if (sup == NODE_NONE)
 		return;
-	r = make_child(sh, sup, text, &child, &errors);
+	if (reload_waits_for(sh, sup)) {
+		request_end(sh, tag, CTL_FAILED,
+		    "a reload waits until its supervisor is free; try again "
+		    "when that is done");
+		return;
+	}
+	r = make_child(sh, sup, text, &child, &args, &errors);
 	if (r < 0) {
 		if (errors.len == 0)
 			buf_puts(&errors, strerror(-r));
@@ -135,16 +149,19 @@ act_add(struct shell *sh, uint64_t tag, const struct wire_request *m,
 	}
 	if (name_taken(sh, tag, sup, child->name)) {
 		conf_child_free(child);
+		args_free(args);
 		return;
 	}
-	r = tree_add(sh, sup, sh->nodes[sup].gen, child, &n);
+	gen = gen_new_child(sh, child, sh->nodes[sup].gen);
+	r = gen != NULL ? tree_add(sh, sup, gen, child, &n) : -ENOMEM;
+	gen_unref(gen); /* the nodes have it now, or nobody */
 	if (r < 0) {
-		conf_child_free(child);
+		args_free(args);
 		request_end(sh, tag, CTL_FAILED,
 		    r == -ENOSPC ? "supd has no free slot for one more child"
 				 : strerror(-r));
 		return;
 	}
-	sh->nodes[n].owned = child;
+	sh->nodes[n].args = args;
 	start_child(sh, tag, m, sup, n);
 }

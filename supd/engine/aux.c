@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "engine/aux.h"
+#include "engine/gen.h"
 
 #include "base/log.h"
 #include "engine/shell.h"
@@ -21,6 +22,7 @@ struct aux_job {
 	TAILQ_ENTRY(aux_job) entry; /* STAGE_QUEUED */
 	struct shell *sh;
 	node_t n;
+	struct gen *gen; /* what argv is of */
 	const char *const *argv;
 	enum stage stage;
 	uint32_t slot; /* STAGE_RUNNING, STAGE_DYING */
@@ -72,6 +74,7 @@ job_free(struct aux_job *job)
 	else if (job->stage != STAGE_FAILED)
 		*place_of(sh, job->slot) = NULL;
 	timer_free(job->timer);
+	gen_unref(job->gen);
 	free(job);
 }
 
@@ -327,6 +330,7 @@ aux_run(struct shell *sh, node_t n, const char *const *argv, int64_t timeout_ns,
 		free(job);
 		return NULL;
 	}
+	job->gen = gen_ref(sh->nodes[n].gen);
 	TAILQ_INSERT_TAIL(&sh->aux.queue, job, entry);
 	begin_all(sh);
 	return job;

@@ -12,7 +12,8 @@
 
 struct dial {
 	struct shell *sh;
-	const char *path, *text;
+	const char *path;
+	char *text;
 	struct dial_addr addr[DIAL_ADDRS_MAX];
 	int n_addr;            /* 0: a name that is not resolved yet */
 	bool is_name;          /* it was looked up */
@@ -193,8 +194,18 @@ dial_new(struct shell *sh, const char *path, bool is_unix, const char *addr,
 		strlcpy(why, strerror(ENOMEM), why_len);
 		return -ENOMEM;
 	}
-	*d =
-	    (struct dial){ .sh = sh, .path = path, .text = addr, .fd = -EBADF };
+	/* Its own copy: a reload may replace what `addr` is part of. */
+	*d = (struct dial){
+		.sh = sh,
+		.path = path,
+		.text = strdup(addr),
+		.fd = -EBADF,
+	};
+	if (d->text == NULL) {
+		strlcpy(why, strerror(ENOMEM), why_len);
+		free(d);
+		return -ENOMEM;
+	}
 	if (is_unix) {
 		r = dial_lookup_unix(addr, cwd, &d->addr[0]);
 		d->n_addr = 1;
@@ -205,6 +216,7 @@ dial_new(struct shell *sh, const char *path, bool is_unix, const char *addr,
 		d->n_addr = r;
 	}
 	if (r < 0) {
+		free(d->text);
 		free(d);
 		return r;
 	}
@@ -243,6 +255,7 @@ dial_free(struct dial *d)
 		return;
 	dial_cancel(d);
 	lookup_drop(&d->sh->lookups, d->lookup);
+	free(d->text);
 	free(d);
 }
 

@@ -11,7 +11,9 @@
 #include "engine/probe.h"
 #include "engine/ready.h"
 #include "engine/record.h"
+#include "engine/reload.h"
 #include "engine/request.h"
+#include "engine/respec.h"
 #include "engine/spawn.h"
 #include "engine/text.h"
 #include "engine/tree.h"
@@ -112,7 +114,8 @@ effect_emit(void *ctx, const struct effect *eff)
 		keep_for_later(sh, eff);
 		break;
 	case EFF_REPLY:
-		request_note(sh, eff);
+		if ((eff->tag & RELOAD_TAG) == 0)
+			request_note(sh, eff);
 		keep_for_later(sh, eff);
 		break;
 	case EFF_SPAWN:
@@ -206,6 +209,7 @@ spawn(struct shell *sh, node_t n, uint64_t inc, enum proc_kind proc,
 {
 	struct node *nd = &sh->nodes[n];
 
+	respec_prepare(sh, n);
 	if (nd->log_owed > 0 || nd->bus_owed > 0) {
 		nd->held_inc = inc;
 		nd->held_proc = proc;
@@ -314,7 +318,10 @@ effect_finish(struct shell *sh)
 			send_signal(sh, eff);
 			break;
 		case EFF_REPLY:
-			request_reply(sh, eff);
+			if ((eff->tag & RELOAD_TAG) != 0)
+				reload_reply(sh, eff);
+			else
+				request_reply(sh, eff);
 			break;
 		case EFF_FREED:
 			freed(sh, eff->node);

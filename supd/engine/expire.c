@@ -38,6 +38,9 @@ undone_words(const struct request *r)
 	case OP_KILL:
 	case OP_ADD:
 	case OP_SHUTDOWN:
+	case OP_DIFF:
+	case OP_APPLY:
+	case OP_RELOAD:
 	case OP_SIMULATE:
 	case OP_N:
 		break;

@@ -25,6 +25,7 @@ static const char *const kind_names[HIST_KIND_N] = {
 	[HIST_UNHEALTHY] = "unhealthy",
 	[HIST_ADDED] = "added",
 	[HIST_REMOVED] = "removed",
+	[HIST_RELOAD] = "reload",
 };
 
 /* In place of a text that no memory was left for; never freed. */

@@ -35,6 +35,7 @@ enum hist_kind {
 	HIST_UNHEALTHY,   /* a probe has failed, or worse */
 	HIST_ADDED,
 	HIST_REMOVED,
+	HIST_RELOAD,
 	HIST_KIND_N
 };
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "engine/ready.h"
 #include "engine/record.h"
+#include "engine/reload.h"
 #include "engine/request.h"
 #include "engine/text.h"
 #include "engine/tree.h"
@@ -237,9 +238,7 @@ input_keeper(struct shell *sh, const struct wire_hdr *h)
 		on_shutdown(sh);
 		break;
 	case WIRE_RELOAD:
-		log_warnx("SIGHUP: reloading %s is not supported yet; nothing "
-			  "changes",
-		    sh->args->conf_path);
+		reload_signal(sh);
 		break;
 	default:
 		log_warnx("unexpected %s frame from the keeper: ignored",

@@ -422,6 +422,12 @@ record_signal(struct shell *sh, node_t n, int sig, const char *text)
 }
 
 void
+record_reload(struct shell *sh, const char *text)
+{
+	add(sh, NODE_ROOT, HIST_RELOAD, NULL, text);
+}
+
+void
 record_added(struct shell *sh, node_t n)
 {
 	add(sh, n, HIST_ADDED, NULL, "by an operator");

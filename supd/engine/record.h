@@ -24,6 +24,9 @@ void record_hook(struct shell *sh, node_t n);
 /* A signal beyond the first of a stop, or from an operator: text says why. */
 void record_signal(struct shell *sh, node_t n, int sig, const char *text);
 
+/* The configuration becomes another one: text says what is different. */
+void record_reload(struct shell *sh, const char *text);
+
 void record_added(struct shell *sh, node_t n);
 void record_removed(struct shell *sh, node_t n);
 

@@ -2,6 +2,7 @@
 #include "engine/request.h"
 
 #include "engine/path.h"
+#include "engine/reload.h"
 #include "engine/row.h"
 #include "engine/text.h"
 #include "engine/tree.h"
@@ -297,6 +298,11 @@ request_open(struct shell *sh, uint64_t tag, const struct wire_request *m,
 	case OP_SHUTDOWN:
 		shut_down(sh, tag, m);
 		break;
+	case OP_DIFF:
+	case OP_APPLY:
+	case OP_RELOAD:
+		reload_request(sh, tag, m);
+		break;
 	case OP_SIMULATE:
 		simulate_crash(sh, tag, m);
 		break;
@@ -313,6 +319,7 @@ request_cancel(struct shell *sh, uint64_t tag)
 {
 	struct request *r;
 
+	reload_cancel(sh, tag);
 	TAILQ_FOREACH (r, &sh->requests, entry)
 		if (r->tag == tag && !r->answered)
 			break;
@@ -388,6 +395,7 @@ request_end_all(struct shell *sh)
 {
 	struct request *r;
 
+	reload_end(sh);
 	while ((r = TAILQ_FIRST(&sh->requests)) != NULL) {
 		const struct target *t;
 
@@ -407,6 +415,7 @@ request_fini(struct shell *sh)
 {
 	struct request *r;
 
+	reload_end(sh);
 	while ((r = TAILQ_FIRST(&sh->requests)) != NULL)
 		request_forget(r);
 }

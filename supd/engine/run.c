@@ -78,15 +78,6 @@ run_send(struct shell *sh, struct peer *to, enum wire_type type, uint64_t tag,
 		run_broken(sh, to->name, -r);
 }
 
-void
-run_discard(struct shell *sh, struct conf_child *c)
-{
-	if (!run_grow(&sh->garbage, &sh->garbage_cap, sh->garbage_len,
-		sizeof(*sh->garbage)))
-		return; /* leaked: nothing else is safe while it is in use */
-	sh->garbage[sh->garbage_len++] = c;
-}
-
 /* ---- events -------------------------------------------------------------- */
 
 /* The ring is full: lay it out from the start of a larger one. */
@@ -226,8 +217,6 @@ run_leave(struct shell *sh)
 		request_look(sh);
 		run_queue(sh);
 	}
-	while (sh->garbage_len > 0)
-		conf_child_free(sh->garbage[--sh->garbage_len]);
 	gen_sweep(sh);
 	if (sh->broken)
 		return;
@@ -415,9 +404,6 @@ close_all(struct shell *sh)
 	tree_fini(sh);
 	aux_fini(sh);
 	lookups_fini(&sh->lookups);
-	while (sh->garbage_len > 0)
-		conf_child_free(sh->garbage[--sh->garbage_len]);
-	free(sh->garbage);
 	free(sh->queue);
 	free(sh->after);
 	peer_close(&sh->keeper);
@@ -434,16 +420,21 @@ close_all(struct shell *sh)
 	gen_sweep(sh);
 }
 
+void
+run_spawn_interval(struct shell *sh)
+{
+	uint32_t rate = sh->gen->conf->root->sup.start_rate;
+
+	engine_set_spawn_interval(sh->core, rate > 0 ? NS_PER_S / rate : 0);
+}
+
 static void
 boot(struct shell *sh)
 {
-	const struct conf_sup *root = &sh->gen->conf->root->sup;
 	struct event ev = { .kind = EV_BOOT };
 
 	run_enter(sh);
-	if (root->start_rate > 0)
-		engine_set_spawn_interval(
-		    sh->core, NS_PER_S / root->start_rate);
+	run_spawn_interval(sh);
 	run_send(sh, &sh->keeper, WIRE_UP, 0, NULL, NULL, 0);
 	for (node_t n = tree_next(sh, NODE_ROOT, NODE_NONE); n != NODE_NONE;
 	     n = tree_next(sh, NODE_ROOT, n))
@@ -500,7 +491,7 @@ engine_main(const struct role_args *args)
 	struct shell sh = { .args = args };
 	int code;
 
-	TAILQ_INIT(&sh.gens);
+	TAILQ_INIT(&sh.dead_gens);
 	TAILQ_INIT(&sh.requests);
 	TAILQ_INIT(&sh.lookups);
 	ignore_signals();

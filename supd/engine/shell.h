@@ -26,6 +26,7 @@
 struct gen;
 struct probe;
 struct ready;
+struct reload;
 struct request;
 TAILQ_HEAD(gens, gen);
 TAILQ_HEAD(requests, request);
@@ -33,31 +34,32 @@ TAILQ_HEAD(requests, request);
 /* What hangs on a node of the core; nodes[n] belongs to node_t n. */
 struct node {
 	const struct conf_child *conf; /* NULL: the node is not in use */
-	struct conf_child *owned;      /* released with the node, or NULL */
-	struct gen *gen;               /* what `conf` comes or borrows from */
-	uint64_t uid;                  /* tells users of one node_t apart */
-	char *path;                    /* "root/web/api" */
-	mono_t *window;                /* of a supervisor */
-	uint32_t last_number;          /* given to a child of a pool */
-	int32_t pid;                   /* of the program; 0: none */
-	bool pid_gone;                 /* it has ended, but not yet its state */
-	uint64_t sent_inc;             /* the last one the keeper was told of */
-	enum proc_kind sent_proc;      /* and what of the worker it is */
-	uint64_t main_inc;             /* the last one of its program */
-	uint64_t early_inc;            /* said it was ready before we knew */
-	int32_t hook_pid;              /* of a hook that runs, or 0 */
-	mono_t spawned_at, ended_at;   /* of the program */
+	char **args;     /* a pool's child: what was added to its template */
+	struct gen *gen; /* what `conf` comes or borrows from */
+	uint64_t uid;    /* tells users of one node_t apart */
+	char *path;      /* "root/web/api" */
+	mono_t *window;  /* of a supervisor */
+	uint32_t last_number;        /* given to a child of a pool */
+	int32_t pid;                 /* of the program; 0: none */
+	bool pid_gone;               /* it has ended, but not yet its state */
+	uint64_t sent_inc;           /* the last one the keeper was told of */
+	enum proc_kind sent_proc;    /* and what of the worker it is */
+	uint64_t main_inc;           /* the last one of its program */
+	uint64_t early_inc;          /* said it was ready before we knew */
+	int32_t hook_pid;            /* of a hook that runs, or 0 */
+	mono_t spawned_at, ended_at; /* of the program */
 	bool end_told; /* its end is recorded; its post_stop runs */
 	bool unwell;   /* it has said so itself (WATCHDOG=trigger) */
 	struct wire_exited exited; /* its last end; inc 0: none */
 	/* Answers still to come; also those meant for a former user. */
 	uint32_t log_owed, bus_owed;
 	bool log_open;
-	bool announced;    /* `added` was told, so `removed` will be */
-	int prep_error;    /* errno of a failed preparation, or 0 */
-	int prep_step;     /* enum spawn_step it counts as */
-	char *prep_text;   /* what failed, or NULL */
-	uint64_t held_inc; /* a spawn that waits for preparations, or 0 */
+	bool prepare_again; /* its configuration is another by now */
+	bool announced;     /* `added` was told, so `removed` will be */
+	int prep_error;     /* errno of a failed preparation, or 0 */
+	int prep_step;      /* enum spawn_step it counts as */
+	char *prep_text;    /* what failed, or NULL */
+	uint64_t held_inc;  /* a spawn that waits for preparations, or 0 */
 	enum proc_kind held_proc;
 	struct reason held_reason;
 	uint64_t start_seq,
@@ -91,8 +93,8 @@ struct peer {
 struct shell {
 	const struct role_args *args;
 	struct loop *loop;
-	struct gens gens; /* the configurations in use */
-	struct gen *gen;  /* the one in force */
+	struct gens dead_gens; /* to be released at the end of the turn */
+	struct gen *gen;       /* the one in force */
 	void *core_mem;
 	struct engine *core;
 	struct node *nodes; /* [cap + 1] */
@@ -105,6 +107,8 @@ struct shell {
 	size_t slots_size;
 	struct timer *tick;
 	struct history history;
+	struct reload *reload; /* under way, or NULL */
+	bool reload_again;     /* another SIGHUP has come meanwhile */
 	struct requests requests;
 	uint64_t next_request;
 	struct lookups lookups;
@@ -118,8 +122,6 @@ struct shell {
 	uint32_t queue_cap, queue_head, queue_len;
 	struct effect *after; /* effects of this step to carry out after it */
 	uint32_t after_cap, after_len;
-	struct conf_child **garbage; /* released at the end of the turn */
-	uint32_t garbage_cap, garbage_len;
 	bool changed; /* a state changed since requests were looked at */
 
 	bool stopping; /* an ordered shutdown has begun */
@@ -150,8 +152,8 @@ void run_broken(struct shell *sh, const char *what, int error);
 void run_send(struct shell *sh, struct peer *to, enum wire_type type,
     uint64_t tag, const void *body, const void *tail, size_t tail_len);
 
-/* Release a child of the configuration at the end of the turn. */
-void run_discard(struct shell *sh, struct conf_child *c);
+/* The root's start_rate, as the configuration in force has it. */
+void run_spawn_interval(struct shell *sh);
 
 /* Make room for one more element in a growing array; false: no memory. */
 must_check bool run_grow(void *array, uint32_t *cap, uint32_t len, size_t size);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "engine/tree.h"
 
+#include "engine/args.h"
 #include "engine/gen.h"
 #include "engine/probe.h"
 #include "engine/ready.h"
@@ -21,15 +22,14 @@ tree_has(const struct shell *sh, uint32_t n)
 
 /* Forget what the node held, but not the answers that are still to come. */
 static void
-node_clear(struct shell *sh, struct node *nd)
+node_clear(struct node *nd)
 {
 	uint32_t log_owed = nd->log_owed, bus_owed = nd->bus_owed;
 
 	ready_free(nd);
 	probe_free(nd);
-	if (nd->owned != NULL)
-		run_discard(sh, nd->owned);
 	gen_unref(nd->gen);
+	args_free(nd->args);
 	free(nd->path);
 	free(nd->window);
 	free(nd->prep_text);
@@ -128,7 +128,7 @@ tree_fini(struct shell *sh)
 {
 	for (node_t n = 1; sh->nodes != NULL && n <= sh->cap; n++)
 		if (sh->nodes[n].conf != NULL)
-			node_clear(sh, &sh->nodes[n]);
+			node_clear(&sh->nodes[n]);
 	free(sh->nodes);
 	free(sh->core_mem);
 }
@@ -139,7 +139,7 @@ drop_detached(struct shell *sh, node_t top)
 {
 	for (node_t n = tree_next(sh, top, NODE_NONE); n != NODE_NONE;
 	     n = tree_next(sh, top, n))
-		node_clear(sh, &sh->nodes[n]);
+		node_clear(&sh->nodes[n]);
 	engine_discard(sh->core, top);
 }
 
@@ -166,6 +166,15 @@ tree_add(struct shell *sh, node_t sup, struct gen *gen,
 }
 
 void
+tree_drop(struct shell *sh, node_t top)
+{
+	for (node_t n = tree_next(sh, top, NODE_NONE); n != NODE_NONE;
+	     n = tree_next(sh, top, n))
+		tree_freed(sh, n);
+	engine_discard(sh->core, top);
+}
+
+void
 tree_freed(struct shell *sh, node_t n)
 {
 	struct node *nd = &sh->nodes[n];
@@ -179,13 +188,14 @@ tree_freed(struct shell *sh, node_t n)
 			run_send(
 			    sh, &sh->logger, WIRE_LOG_CLOSE, 0, &id, NULL, 0);
 	}
-	node_clear(sh, nd);
+	node_clear(nd);
 }
 
-static void
-prepare_log(struct shell *sh, node_t n, const struct conf_worker *w)
+void
+tree_prepare_log(struct shell *sh, node_t n)
 {
 	struct node *nd = &sh->nodes[n];
+	const struct conf_worker *w = &nd->conf->worker;
 	struct wire_log_open m = {
 		.slot = n,
 		.keep = w->log.keep,
@@ -221,7 +231,7 @@ tree_prepare(struct shell *sh, node_t n)
 
 	if (nd->conf->is_sup || !w->spec.enabled)
 		return;
-	prepare_log(sh, n, w);
+	tree_prepare_log(sh, n);
 	m.uid = w->has_user ? w->uid : sh->supd_uid;
 	m.gid = w->has_user ? w->gid : sh->supd_gid;
 	/* A user it may not switch to is told by the spawn, in its words. */

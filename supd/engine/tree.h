@@ -25,6 +25,9 @@ void tree_fini(struct shell *sh);
 must_check int tree_add(struct shell *sh, node_t sup, struct gen *gen,
     const struct conf_child *c, node_t *ret_node);
 
+/* Forget a detached subtree that was never given away. */
+void tree_drop(struct shell *sh, node_t top);
+
 /* The core has forgotten node n: so do we, and the bus, and the logger. */
 void tree_freed(struct shell *sh, node_t n);
 
@@ -33,6 +36,9 @@ void tree_prepare(struct shell *sh, node_t n);
 
 /* What its readiness or health is to connect to is no address: `why`. */
 void tree_unresolved(struct node *nd, const char *addr, const char *why);
+
+/* The logger's part of it, or how it keeps the log from now on. */
+void tree_prepare_log(struct shell *sh, node_t n);
 
 /* Is node n known to shell and core?  For numbers that came over a link. */
 bool tree_has(const struct shell *sh, uint32_t n);

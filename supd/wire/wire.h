@@ -67,8 +67,10 @@ enum wire_type {
 	WIRE_ROW,    /* struct wire_row: one node, for a request */
 	WIRE_FIELD,  /* struct wire_field; tail: value: a line of `show` */
 	WIRE_EVENT,  /* struct wire_event: tag 0 live, else for a request */
-	WIRE_STEP,   /* struct wire_step: what would happen, for a request */
-	WIRE_END,    /* struct wire_end; tail: text: a request has ended */
+	/* struct wire_change; tail: the old value, NUL, the new value */
+	WIRE_CHANGE,
+	WIRE_STEP, /* struct wire_step: what would happen, for a request */
+	WIRE_END,  /* struct wire_end; tail: text: a request has ended */
 
 	/* bus -> engine */
 	WIRE_PREPARED, /* struct wire_result: PREPARE is done */
@@ -337,6 +339,37 @@ struct wire_event {
 	char text[WIRE_TEXT_MAX]; /* for people, without the path */
 };
 
+/* What a new configuration changes, and what applying it does. */
+enum change_what {
+	CHANGE_ADDED,   /* path is new; kind: "worker" or "supervisor" */
+	CHANGE_REMOVED, /* path is not in the file any more */
+	CHANGE_MOVED,   /* path stands now behind `other`, "": first */
+	CHANGE_KEY,     /* key of path: old value, new value, origin */
+	CHANGE_START,   /* applying it starts path */
+	CHANGE_STOP,    /* applying it stops path */
+	CHANGE_RESTART, /* applying it restarts path; other: whose change does
+	                   that, "" for its own; kind: by which strategy */
+	CHANGE_MORE,    /* n more were left out */
+	CHANGE_WHAT_N
+};
+
+#define CHANGE_SUP      0x01u /* a supervisor */
+#define CHANGE_NO_OLD   0x02u /* KEY: there was no value */
+#define CHANGE_NO_NEW   0x04u /* KEY: there is none any more */
+#define CHANGE_AT_START 0x08u /* KEY: takes effect when it starts again */
+
+struct wire_change {
+	uint32_t what; /* enum change_what */
+	uint32_t flags;
+	uint32_t n;
+	uint32_t zero;
+	char kind[24];
+	char path[WIRE_PATH_MAX];
+	char other[WIRE_PATH_MAX];
+	char key[64]; /* KEY; START, STOP, RESTART: "", "ok" or "failed" */
+	char origin[WIRE_TEXT_MAX]; /* "supd.yaml:9", "default" */
+};
+
 struct wire_step {
 	int64_t at_ns; /* from the beginning */
 	char kind[24]; /* "crash", "restart", "gave_up", "end" ... */
@@ -358,6 +391,9 @@ enum request_op {
 	OP_REMOVE,   /* path -> END */
 	OP_WAIT,     /* path, n: enum wait_for -> ROW* END */
 	OP_SHUTDOWN, /* -> END at once; supd then stops */
+	OP_DIFF,     /* path: a file, "": as started -> CHANGE* END */
+	OP_APPLY,    /* path: a file, "": as started -> CHANGE* END */
+	OP_RELOAD,   /* path: a file, "": as started -> CHANGE* END */
 	OP_SIMULATE, /* path: who crashes, n: how often, every_ns -> STEP* END
 	                with the summary as text */
 	OP_N
@@ -366,6 +402,7 @@ enum request_op {
 enum wait_for { WAIT_READY, WAIT_DOWN, WAIT_RESTARTED, WAIT_N };
 
 #define REQUEST_NO_WAIT 0x1u /* END as soon as it is queued */
+#define REQUEST_DRY_RUN 0x2u /* OP_APPLY: only say what it would do */
 
 struct wire_request {
 	uint32_t op; /* enum request_op */

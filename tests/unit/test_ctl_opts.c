@@ -162,10 +162,24 @@ static void
 what_is_planned_is_refused_as_such(void **state)
 {
 	(void)state;
-	assert_refused("supctl reload", "reload: not supported yet", NULL);
+	assert_refused("supctl scale", "scale: not supported yet", NULL);
 	assert_refused("supctl top", "top: not supported yet", NULL);
 	assert_refused(
 	    "supctl logs --since 5m a", "--since: not supported yet", NULL);
+}
+
+static void
+options_belong_to_their_verbs(void **state)
+{
+	(void)state;
+	assert_refused(
+	    "supctl diff --dry-run", "--dry-run: not an option of", NULL);
+	assert_refused("supctl apply --every 5s", "not an option of", NULL);
+	assert_refused("supctl simulate crash a --every 5",
+	    "--every 5: not a duration", NULL);
+	assert_refused("supctl simulate crash a --repeat 0",
+	    "a number from 1 to 1000 is wanted", NULL);
+	assert_refused("supctl apply a b", "one argument too many", NULL);
 }
 
 static void
@@ -237,6 +251,7 @@ main(void)
 		    a_wrong_command_line_shows_the_usage_of_its_verb),
 		cmocka_unit_test(a_timeout_needs_its_unit),
 		cmocka_unit_test(what_is_planned_is_refused_as_such),
+		cmocka_unit_test(options_belong_to_their_verbs),
 		cmocka_unit_test(a_misspelt_verb_is_guessed),
 		cmocka_unit_test(help_and_version_need_no_supd),
 		cmocka_unit_test(signals_have_names_and_numbers),

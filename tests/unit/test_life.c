@@ -208,6 +208,7 @@ being_put_down_is_one_chain_with_the_restart(void **state)
 	assert_follows(find(EFF_STATE, 0), seq);
 	assert_int_equal(find(EFF_STATE, 0)->reason.kind, REASON_UNHEALTHY);
 	assert_int_equal(find(EFF_STATE, 0)->reason.under, REASON_EXIT);
+	assert_int_equal(find(EFF_STATE, 0)->reason.why, WHY_HEARTBEAT);
 	assert_follows(find_report(REPORT_RESTART), seq);
 }
 
@@ -380,6 +381,54 @@ a_hook_that_cannot_be_spawned_has_failed(void **state)
 }
 
 static void
+one_that_was_ready_had_been_executed(void **state)
+{
+	(void)state;
+	boot(&hooked);
+	r.spec.ready = READY_EVENT;
+	step(EV_EXITED, 1, 0); /* the program */
+	step(EV_EXITED, 0, 0); /* post_stop */
+	step(EV_EXITED, 0, 0); /* pre_start */
+	step(EV_READY, 0, 0);  /* comes by another way than EV_EXECED */
+	step(EV_EXITED, 1, 0);
+	assert_int_equal(find(EFF_SPAWN, 0)->proc, PROC_POST_STOP);
+}
+
+static void
+a_hook_that_was_killed_is_not_tried_again(void **state)
+{
+	(void)state;
+	boot(&hooked);
+	r.sup.shutdown_deadline_ns = NS_PER_S;
+	step(EV_EXITED, 1, 0);
+	step(EV_SHUTDOWN, 0, 0);
+	until(NS_PER_S);
+	assert_int_equal(find(EFF_SIGNAL, 0)->sig, SIGKILL);
+	step(EV_SPAWN_FAILED, EAGAIN, 0);
+	find_report(REPORT_HOOK_FAILED);
+	assert_int_equal(count(EFF_DONE), 1);
+}
+
+static void
+a_retry_that_is_queued_is_not_queued_twice(void **state)
+{
+	uint32_t n;
+
+	(void)state;
+	boot(&(struct worker_spec){ .heartbeat_ns = 0 });
+	step(EV_EXITED, 1, 0);
+	/* So that its supervisor is busy when the retry comes. */
+	node_of(r.e, NODE_ROOT)->s.mode = MODE_CALL_STOP;
+	node_of(r.e, r.child)->w.phase = PHASE_NONE;
+	node_of(r.e, r.child)->state = CHILD_WAITING;
+	deadline_clear(r.e, node_of(r.e, r.child));
+	retry_post(r.e, node_of(r.e, r.child));
+	n = r.e->msg_high;
+	retry_now(r.e, node_of(r.e, r.child));
+	assert_int_equal(r.e->msg_high, n);
+}
+
+static void
 signal_64_is_a_stop_signal_like_any(void **state)
 {
 	(void)state;
@@ -426,6 +475,9 @@ main(void)
 		cmocka_unit_test(giving_up_says_because_of_what),
 		cmocka_unit_test(who_looks_at_a_pause_sees_its_end),
 		cmocka_unit_test(a_hook_that_cannot_be_spawned_has_failed),
+		cmocka_unit_test(one_that_was_ready_had_been_executed),
+		cmocka_unit_test(a_hook_that_was_killed_is_not_tried_again),
+		cmocka_unit_test(a_retry_that_is_queued_is_not_queued_twice),
 		cmocka_unit_test(signal_64_is_a_stop_signal_like_any),
 	};
 

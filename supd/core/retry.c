@@ -114,7 +114,8 @@ retry_post(struct engine *e, struct node *c)
 	};
 
 	assert(c->state == CHILD_WAITING);
-	mail_post(e, node_of(e, c->parent), &m);
+	if (c->retries < RETRIES_MAX)
+		mail_post(e, node_of(e, c->parent), &m);
 }
 
 void

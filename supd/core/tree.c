@@ -8,11 +8,8 @@
 #include <assert.h>
 #include <string.h>
 
-/*
- * Messages a node can have waiting at once: two exits (one swallowed, one
- * live), two retries likewise, one stop, applies.  See struct msg.
- */
-#define MSGS_PER_NODE (5 + APPLIES_MAX)
+/* Messages a node can have waiting at once; the last one is a stop. */
+#define MSGS_PER_NODE (EXITS_MAX + RETRIES_MAX + APPLIES_MAX + 1)
 
 static size_t
 round_up(size_t n)
@@ -23,7 +20,8 @@ round_up(size_t n)
 static uint32_t
 msg_cap_of(uint32_t cap)
 {
-	return cap * MSGS_PER_NODE + ENGINE_CALLS_MAX;
+	/* A call may free a node and another use its slot, with exits left. */
+	return cap * MSGS_PER_NODE + (1 + EXITS_MAX) * ENGINE_CALLS_MAX;
 }
 
 size_t
@@ -299,10 +297,62 @@ tree_find_like(
 	return NULL;
 }
 
+/* Where such messages about the same use of the same node are counted. */
+static uint32_t *
+count_of(struct engine *e, const struct msg *m)
+{
+	struct node *c = node_of(e, m->node);
+
+	if (c->gen == m->gen && m->kind == MSG_EXIT)
+		return &c->exits;
+	if (c->gen == m->gen && m->kind == MSG_RETRY)
+		return &c->retries;
+	return NULL;
+}
+
+static void
+release_msg(struct engine *e, uint32_t i)
+{
+	uint32_t *count = count_of(e, &e->msgs[i]);
+
+	if (count != NULL)
+		(*count)--;
+	e->msgs[i] = (struct msg){ .next = e->free_msg };
+	e->free_msg = i;
+}
+
+/* A child ends, and its older exits in the mailbox have been swallowed: R-7. */
+static void
+drop_oldest_exit(struct engine *e, struct node *s, const struct node *c)
+{
+	uint32_t i = s->s.mail_head, before = 0;
+	node_t id = node_id(e, c);
+
+	while (e->msgs[i].kind != MSG_EXIT || e->msgs[i].node != id ||
+	       e->msgs[i].gen != c->gen) {
+		before = i;
+		i = e->msgs[i].next;
+		assert(i != 0);
+	}
+	if (before != 0)
+		e->msgs[before].next = e->msgs[i].next;
+	else
+		s->s.mail_head = e->msgs[i].next;
+	if (s->s.mail_tail == i)
+		s->s.mail_tail = before;
+	release_msg(e, i);
+}
+
 void
 mail_post(struct engine *e, struct node *s, const struct msg *m)
 {
-	uint32_t i = e->free_msg;
+	uint32_t *count = count_of(e, m), i;
+
+	if (count != NULL && m->kind == MSG_EXIT && *count == EXITS_MAX)
+		drop_oldest_exit(e, s, node_of(e, m->node));
+	if (count != NULL)
+		(*count)++;
+	i = e->free_msg;
 
 	if (i != 0) {
 		e->free_msg = e->msgs[i].next;
@@ -335,8 +385,7 @@ mail_take(struct engine *e, struct node *s, struct msg *ret)
 	s->s.mail_head = ret->next;
 	if (ret->next == 0)
 		s->s.mail_tail = 0;
-	e->msgs[i] = (struct msg){ .next = e->free_msg };
-	e->free_msg = i;
+	release_msg(e, i);
 	if (ret->kind == MSG_CALL)
 		e->n_calls--;
 	return true;

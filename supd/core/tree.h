@@ -91,6 +91,15 @@ struct apply {
 
 #define APPLIES_MAX 4 /* at the same time: one more is answered busy */
 
+/*
+ * The most of them about one child.  OTP has no bound, and needs none: exits
+ * beyond it have been swallowed, so they are forgotten; but a child that fails
+ * to start again and again, in restarts that others have begun, is tried a bit
+ * less often than there.
+ */
+#define EXITS_MAX   2
+#define RETRIES_MAX 8
+
 struct sup {
 	const struct sup_spec *spec;
 	struct window window;
@@ -160,9 +169,11 @@ struct node {
 	bool batch;   /* while an apply works: it stops or has started it */
 	enum child_state state;
 	enum outcome outcome;
-	uint32_t gen;   /* counts uses of this arena slot */
-	uint32_t calls; /* that wait in a mailbox and name it, and plans: the
-	                   slot stays, with the name, even if it is freed */
+	uint32_t gen;     /* counts uses of this arena slot */
+	uint32_t calls;   /* that wait in a mailbox and name it, and plans: the
+	                     slot stays, with the name, even if it is freed */
+	uint32_t exits;   /* about it that are in a mailbox, with its gen */
+	uint32_t retries; /* likewise */
 	uint32_t hash;
 	node_t parent, next, prev, static_next;
 	uint64_t inc; /* goes on over uses of the slot: never repeats */

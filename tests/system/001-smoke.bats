@@ -20,6 +20,13 @@ one_worker() {
 	assert_output --partial "worker: tick"
 }
 
+@test "supd --schema prints the schema for editors" {
+	run timeout 20 "$SUPD" --schema
+	assert_success
+	[ "$(jq -r .definitions.worker.properties.restart.default \
+		<<<"$output")" = permanent ]
+}
+
 @test "a broken configuration is told with its place, exit 78" {
 	config <<-'EOF'
 		supervisor: root

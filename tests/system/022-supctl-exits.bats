@@ -57,6 +57,31 @@ bus_pid() {
 	run_supctl 8 check "$T/nosuch.yaml"
 }
 
+@test "check --strict takes warnings for errors" {
+	config <<'EOF'
+supervisor: root
+intensity: 3
+period: 10s
+children:
+  - worker: once
+    command: [echo, hello]
+EOF
+	run_supctl check "$T/supd.yaml"
+	[[ $stderr = *'supd.yaml:6:14: warning: "echo" ends by itself'* ]]
+	run_supctl 8 check --strict "$T/supd.yaml"
+	config <<'EOF'
+supervisor: root
+intensity: 3
+period: 10s
+children:
+  - worker: once
+    command: [echo, hello]
+    restart: transient
+EOF
+	run_supctl check --strict "$T/supd.yaml"
+	[ "$stderr" = "" ]
+}
+
 @test "a wrong command line is 2, with the usage of its verb" {
 	run_supctl 2 start
 	[[ $stderr = *'usage: supctl start '* ]]

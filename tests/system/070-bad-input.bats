@@ -118,8 +118,8 @@ EOF
 }
 
 @test "a key that is not built yet is refused, never ignored" {
-	worker '[mole, sleep]' 'backoff: {min: 1s}'
-	refused "backoff" "not supported yet"
+	worker '[mole, sleep]' 'tags: [a]'
+	refused "tags" "not supported yet"
 }
 
 @test "the same tree is checked with -n without starting anything" {

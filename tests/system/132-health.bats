@@ -46,7 +46,7 @@ http() {
 }
 
 @test "off by default: a worker that hangs is left alone" {
-	one '' '[mole, beat, "20", "3"]'
+	one
 	kill -STOP "$(pid_of w)"
 	wait_until "$PATIENCE" older_than w 1500000000
 	assert_node w state ready

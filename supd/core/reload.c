@@ -120,6 +120,51 @@ take_known(struct engine *e, struct node *s, const struct plan *p)
 	}
 }
 
+/*
+ * The names of those without a place in the plan, more or less: most new ones
+ * are not among them, and need not be looked for one by one.
+ */
+struct names {
+	uint64_t bit[1 << 10]; /* for 16 bits of a hash */
+};
+
+static void
+names_add(struct names *ns, const struct node *c)
+{
+	uint32_t a = c->hash * 2654435761u >> 16;
+	uint32_t b = c->hash * 2246822519u >> 16;
+
+	ns->bit[a / 64] |= UINT64_C(1) << a % 64;
+	ns->bit[b / 64] |= UINT64_C(1) << b % 64;
+}
+
+/* False: certainly not. */
+static bool
+names_may_have(const struct names *ns, const struct node *c)
+{
+	uint32_t a = c->hash * 2654435761u >> 16;
+	uint32_t b = c->hash * 2246822519u >> 16;
+
+	return (ns->bit[a / 64] >> a % 64 & 1) != 0 &&
+	       (ns->bit[b / 64] >> b % 64 & 1) != 0;
+}
+
+static void
+collect_names(const struct engine *e, const struct node *s, struct names *ns)
+{
+	const struct node *c;
+
+	for (node_t n = s->s.first; n != NODE_NONE; n = c->next) {
+		c = node_of(e, n);
+		names_add(ns, c);
+	}
+	for (node_t n = s->s.static_first; n != NODE_NONE; n = c->static_next) {
+		c = node_of(e, n);
+		if (!c->planned)
+			names_add(ns, c);
+	}
+}
+
 /* A child that is there without a place in the plan, of the same name. */
 static struct node *
 find_rival(const struct engine *e, const struct node *s, const struct node *c)
@@ -127,17 +172,6 @@ find_rival(const struct engine *e, const struct node *s, const struct node *c)
 	struct node *like = tree_find_like(e, s, c);
 
 	return like != NULL && like->is_sup == c->is_sup ? like : NULL;
-}
-
-/* Not to look for them in vain. */
-static bool
-has_departed(const struct engine *e, const struct node *s)
-{
-	for (node_t n = s->s.static_first; n != NODE_NONE;
-	     n = node_of(e, n)->static_next)
-		if (!node_of(e, n)->attached && !node_of(e, n)->planned)
-			return true;
-	return false;
 }
 
 /* The configured child of this name that has left: temporary, or deleted. */
@@ -160,9 +194,11 @@ find_departed(
  * deleted: as in OTP, the child that has taken the name in the meantime.
  */
 static struct node *
-fill_place(struct engine *e, struct node *s, struct node *c, bool departed)
+fill_place(
+    struct engine *e, struct node *s, struct node *c, const struct names *ns)
 {
-	struct node *rival = find_rival(e, s, c);
+	bool maybe = names_may_have(ns, c);
+	struct node *rival = maybe ? find_rival(e, s, c) : NULL;
 	const struct node *was = NULL;
 
 	if (rival != NULL) {
@@ -170,7 +206,7 @@ fill_place(struct engine *e, struct node *s, struct node *c, bool departed)
 		tree_detach(e, rival);
 		return rival;
 	}
-	if (is_new(c) && departed)
+	if (is_new(c) && maybe)
 		was = find_departed(e, s, c);
 	if (was != NULL) { /* who is down stays down */
 		c->wanted = was->wanted;
@@ -221,8 +257,9 @@ static void
 take_places(
     struct engine *e, struct node *s, const struct plan *p, struct chain *ch)
 {
-	bool departed = has_departed(e, s);
+	struct names ns = { 0 };
 
+	collect_names(e, s, &ns);
 	for (uint32_t i = 0; i < p->n; i++) {
 		struct node *c = node_of(e, p->child[i].node);
 
@@ -231,7 +268,7 @@ take_places(
 		if (!c->planned) {
 			if (c->attached)
 				continue; /* dynamic: it has its place */
-			c = fill_place(e, s, c, departed);
+			c = fill_place(e, s, c, &ns);
 		}
 		c->planned = true;
 		c->dynamic = false;

@@ -405,6 +405,117 @@ params_become_a_request(void **state)
 }
 
 static void
+a_file_is_named_by_its_absolute_path(void **state)
+{
+	struct rig *r = *state;
+	struct wire_request q;
+	int fd = ctl_open(r);
+	json_t *o;
+
+	ctl_send(fd, REQ(1, "apply", "{\"file\":\"supd.yaml\"}"));
+	o = ctl_recv(fd);
+	assert_int_equal(json_integer_value(json_object_get(
+			     json_object_get(o, "error"), "code")),
+	    -32602);
+	json_decref(o);
+	ctl_send(
+	    fd, REQ(2, "apply",
+		    "{\"file\":\"/a/b\",\"dry_run\":true,\"timeout_ns\":5}"));
+	end_request(r, next_request(r, &q), CTL_CONFIG, "/a/b:1:1: error");
+	assert_int_equal(q.op, OP_APPLY);
+	assert_string_equal(q.path, "/a/b");
+	assert_int_equal(q.flags, REQUEST_DRY_RUN);
+	assert_int_equal(q.timeout_ns, 5);
+	json_decref(ctl_recv(fd));
+	ctl_send(fd, REQ(3, "diff", "{}"));
+	end_request(r, next_request(r, &q), CTL_OK, "/own");
+	assert_int_equal(q.op, OP_DIFF);
+	assert_string_equal(q.path, "");
+	expect_json(ctl_recv(fd),
+	    "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"file\":\"/own\","
+	    "\"own_file\":null,\"changes\":[]}}");
+	close(fd);
+}
+
+/* `tail`: two texts, each with its NUL. */
+static void
+send_change(struct rig *r, uint64_t tag, const struct wire_change *m,
+    const char *tail, size_t len)
+{
+	assert_int_equal(
+	    link_send(&r->engine, WIRE_CHANGE, tag, m, tail, len), 0);
+}
+
+static void
+changes_are_told_as_they_are(void **state)
+{
+	struct rig *r = *state;
+	struct wire_change key = { .what = CHANGE_KEY,
+		.flags = CHANGE_NO_OLD | CHANGE_AT_START,
+		.path = "root/a",
+		.key = "command",
+		.origin = "f:3" };
+	struct wire_change deed = { .what = CHANGE_RESTART,
+		.path = "root/b",
+		.other = "root/a",
+		.kind = "rest_for_one",
+		.key = "failed" };
+	struct wire_change more = { .what = CHANGE_MORE, .n = 4 };
+	struct wire_field own = { .key = "own_file" };
+	struct wire_request q;
+	int fd = ctl_open(r);
+	uint64_t tag;
+
+	ctl_send(fd, REQ(1, "apply", "{}"));
+	tag = next_request(r, &q);
+	send_change(r, tag, &key, "\0[x]", 5);
+	send_change(r, tag, &deed, "\0exit 1", 8);
+	send_change(r, tag, &more, "\0", 2);
+	assert_int_equal(
+	    link_send(&r->engine, WIRE_FIELD, tag, &own, "/own", 5), 0);
+	end_request(r, tag, CTL_FAILED, "b: exit 1");
+	expect_json(ctl_recv(fd),
+	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":1,"
+	    "\"message\":\"b: exit 1\",\"data\":{\"file\":null,"
+	    "\"own_file\":\"/own\",\"changes\":["
+	    "{\"change\":\"key\",\"path\":\"root/a\",\"key\":\"command\","
+	    "\"old\":null,\"new\":\"[x]\",\"origin\":\"f:3\","
+	    "\"at_start\":true},"
+	    "{\"change\":\"restart\",\"path\":\"root/b\",\"type\":\"worker\","
+	    "\"because\":\"root/a\",\"strategy\":\"rest_for_one\","
+	    "\"result\":\"failed\",\"text\":\"exit 1\"},"
+	    "{\"change\":\"more\",\"n\":4}]}}}");
+	close(fd);
+}
+
+static void
+a_simulation_is_steps_and_a_summary(void **state)
+{
+	struct rig *r = *state;
+	struct wire_step step = {
+		.at_ns = 7, .kind = "crash", .path = "root/a", .text = "crashes"
+	};
+	struct wire_request q;
+	int fd = ctl_open(r);
+	uint64_t tag;
+
+	ctl_send(fd, REQ(1, "simulate", "{\"path\":\"a\",\"repeat\":3}"));
+	tag = next_request(r, &q);
+	assert_int_equal(q.op, OP_SIMULATE);
+	assert_int_equal(q.n, 3);
+	assert_int_equal(q.every_ns, 1000000000);
+	assert_int_equal(
+	    link_send(&r->engine, WIRE_STEP, tag, &step, NULL, 0), 0);
+	end_request(r, tag, CTL_OK, "1 crash");
+	expect_json(ctl_recv(fd),
+	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"path\":\"a\","
+	    "\"steps\":[{\"at_ns\":7,\"kind\":\"crash\","
+	    "\"path\":\"root/a\",\"text\":\"crashes\"}],"
+	    "\"summary\":\"1 crash\"}}");
+	close(fd);
+}
+
+static void
 answers_find_their_request_in_any_order(void **state)
 {
 	struct rig *r = *state;
@@ -589,6 +700,8 @@ static const struct CMUnitTest tests[] = {
 	T(without_fds_accept_waits_and_goes_on),
 	T(workers_leave_fds_for_clients),
 	T(an_idle_client_makes_room_and_a_busy_one_does_not),
+	T(a_file_is_named_by_its_absolute_path),
+	T(changes_are_told_as_they_are), T(a_simulation_is_steps_and_a_summary),
 	T(params_become_a_request), T(answers_find_their_request_in_any_order),
 	T(a_failure_brings_the_nodes_as_they_are),
 	T(a_client_that_goes_cancels_its_requests),

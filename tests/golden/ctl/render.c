@@ -7,6 +7,7 @@
  * "now_ns": N, "data": ...}.
  */
 #include "ctl/ctl.h"
+#include "ctl/print_config.h"
 #include "ctl/print_events.h"
 #include "ctl/print_status.h"
 
@@ -52,6 +53,14 @@ main(int argc, char **argv)
 		each(data, now_ns, print_event);
 	else if (strcmp(how, "lines") == 0)
 		each(data, now_ns, print_log_line);
+	else if (strcmp(how, "steps") == 0)
+		r = print_steps(stdout, data);
+	else if (strcmp(how, "would") == 0)
+		r = print_changes(stdout, data, PRINT_WOULD);
+	else if (strcmp(how, "taken") == 0)
+		r = print_changes(stdout, data, PRINT_TAKEN);
+	else if (strcmp(how, "done") == 0)
+		r = print_changes(stdout, data, PRINT_DONE);
 	else if (strcmp(how, "why") == 0)
 		r = print_why(stdout, data, (mono_t){ now_ns });
 	else

@@ -58,7 +58,7 @@ static struct machine {
 	uint64_t n_calls;
 } m;
 
-static _Alignas(max_align_t) char memory[1 << 20];
+static _Alignas(max_align_t) char memory[4 << 20];
 
 static int
 item_of(node_t n)
@@ -810,8 +810,8 @@ run_command(const struct command *c)
 static bool
 run(const struct script *s, struct buf *out, bool clears)
 {
-	memset(memory, 0, engine_size(CAP));
 	assert(engine_size(CAP) <= sizeof(memory));
+	memset(memory, 0, engine_size(CAP));
 	memset(&m, 0, offsetof(struct machine, window));
 	m.n_windows = 0;
 	m.head = m.tail = 0;

@@ -254,53 +254,6 @@ lint_group(struct lint *l, const struct conf_child *sup)
 	}
 }
 
-/* Workers of one_for_one that get as old as each other. */
-struct age {
-	const struct conf_child *first;
-	uint32_t n;
-};
-
-/* Each replacement counts as a restart. */
-static void
-lint_ages(struct lint *l, const struct conf_child *sup)
-{
-	const struct sup_spec *s = &sup->sup.spec;
-	struct strmap ages = { .arena = l->ld->arena };
-	const struct conf_child *c;
-	struct age *a;
-	const char *key;
-	int64_t ns, n;
-
-	TAILQ_FOREACH (c, &sup->sup.children, link) {
-		ns = c->is_sup ? 0 : c->worker.spec.max_lifetime_ns;
-		if (ns == 0 || !lint_restarts(c) || !c->worker.spec.enabled)
-			continue;
-		key = arena_printf(ages.arena, "%lld", (long long)ns);
-		a = strmap_get(&ages, key);
-		if (a == NULL) {
-			a = arena_zalloc(ages.arena, sizeof(*a));
-			a->first = c;
-			strmap_put(&ages, key, a);
-		}
-		/* In a group the oldest takes the others along. */
-		if (a->n == 0 || s->strategy == ONE_FOR_ONE)
-			a->n++;
-		n = a->n * (s->period_ns / ns + 1);
-		if (n <= s->intensity)
-			continue;
-		lint_warn(l, "ages", lint_given(a->first, W_MAX_LIFETIME),
-		    "max_lifetime alone makes supervisor \"%s\" give up: %s "
-		    "every %s, which counts as more restarts within period %s "
-		    "than intensity %u; give a higher intensity%s",
-		    sup->name,
-		    a->n == 1 ? "a child is replaced"
-			      : "several children are replaced together",
-		    lint_span(l, ns), lint_span(l, s->period_ns), s->intensity,
-		    a->n == 1 ? " or a longer max_lifetime"
-			      : ", or different times");
-	}
-}
-
 /*
  * What the workers below need to stop, as far as it is written; -1: for ever.
  * One after another, but for those of a pool.
@@ -348,6 +301,5 @@ void
 lint_limits_sup(struct lint *l, const struct conf_child *sup)
 {
 	lint_group(l, sup);
-	lint_ages(l, sup);
 	lint_deadline(l, sup);
 }

@@ -13,6 +13,12 @@ reason_is_clean(const struct reason *r)
 }
 
 bool
+reason_is_planned(const struct reason *r)
+{
+	return r->kind == REASON_UNHEALTHY && r->why == WHY_LIFETIME;
+}
+
+bool
 reason_is_start_error(const struct reason *r)
 {
 	return r->kind >= REASON_SPAWN && r->kind <= REASON_CHILD;

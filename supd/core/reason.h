@@ -37,7 +37,8 @@ enum reason_kind {
 
 /*
  * More about a REASON_SHUTDOWN or REASON_UNHEALTHY, for people only: no
- * decision reads it, but for on_giveup, which asks for WHY_GAVE_UP.
+ * decision reads it, but for on_giveup, which asks for WHY_GAVE_UP, and
+ * reason_is_planned().
  */
 enum reason_why {
 	WHY_NONE,
@@ -67,6 +68,12 @@ struct reason {
 
 /* `normal`, `shutdown`: a transient child is not restarted (table 1.3). */
 bool reason_is_clean(const struct reason *r);
+
+/*
+ * max_lifetime: it is restarted as after any end that is not clean, but that is
+ * no fault.  It is not counted (I-3), not an attempt, and made at once.
+ */
+bool reason_is_planned(const struct reason *r);
 
 /* One of the start errors. */
 bool reason_is_start_error(const struct reason *r);

@@ -178,20 +178,25 @@ begin_group_restart(struct node *s, node_t from)
 	s->s.from = from;
 }
 
-/* OTP supervisor.erl, restart/2: the attempt is counted before it is made. */
+/*
+ * OTP supervisor.erl, restart/2: the attempt is counted before it is made.  A
+ * planned replacement is not counted: nothing has failed.
+ */
 static void
 restart(struct engine *e, struct node *s, struct node *c)
 {
 	node_t id = node_id(e, c);
-	bool exhausted = retry_exhausted(c);
+	bool planned = reason_is_planned(&c->last);
+	bool exhausted = !planned && retry_exhausted(c);
 
-	if (exhausted || !window_admit(&s->s.window, e->now)) {
+	if (exhausted || (!planned && !window_admit(&s->s.window, e->now))) {
 		emit_state(e, c, CHILD_STOPPED);
 		emit_gave_up(e, s, c, exhausted);
 		begin_shutdown(e, s, WHY_GAVE_UP);
 		return;
 	}
-	retry_made(c);
+	if (!planned)
+		retry_made(c);
 	emit_restart(e, c);
 	emit_state(e, c, CHILD_STOPPED);
 	switch (s->s.spec->strategy) {
@@ -215,6 +220,7 @@ wait_for_retry(struct engine *e, struct node *s, struct node *c)
 {
 	int64_t pause_ns = retry_pause_ns(e, c);
 
+	assert(!reason_is_planned(&c->last));
 	c->end_cause = s->s.cause;
 	if (pause_ns > 0)
 		deadline_set(e, c, mono_add(e->now, pause_ns));
@@ -300,7 +306,7 @@ handle_exit(struct engine *e, struct node *s, struct node *c)
 		emit_report(e, c, REPORT_CHILD_TERMINATED, NODE_NONE, &c->last);
 	if (is_final(c) || type == TEMPORARY || (type == TRANSIENT && clean))
 		stay_down(e, s, c);
-	else if (retry_pause_ns(e, c) > 0)
+	else if (!reason_is_planned(&c->last) && retry_pause_ns(e, c) > 0)
 		wait_for_retry(e, s, c);
 	else
 		restart(e, s, c);

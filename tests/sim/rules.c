@@ -170,7 +170,9 @@ saw_restart(node_t n)
 {
 	node_t sup = engine_parent(m.e, n);
 	const struct sup_spec *spec = engine_sup_spec(m.e, sup);
-	uint32_t used = add_restart(sup);
+	struct reason last = engine_last_reason(m.e, n);
+	bool old = last.kind == REASON_UNHEALTHY && last.why == WHY_LIFETIME;
+	uint32_t used = old ? 0 : add_restart(sup);
 
 	RULE(used <= spec->intensity, "%s restarts for the %uth time of %u",
 	    name_of(sup), used, spec->intensity);

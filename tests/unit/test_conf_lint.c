@@ -157,28 +157,6 @@ a_slow_stop_stretches_the_restart_of_a_group(void **state)
 /* ---- max_lifetime ------------------------------------------------------- */
 
 static void
-a_lifetime_that_uses_the_intensity_up(void **state)
-{
-	warns(state, WORKER("max_lifetime: 1s"),
-	    "t.yaml:7:19: warning: max_lifetime alone makes supervisor "
-	    "\"root\" give up: a child is replaced every 1s");
-	silent(state, WORKER("max_lifetime: 2s"));
-	warns(state,
-	    LIST
-	    "- {worker: w, command: [w], instances: 4, max_lifetime: 24h}\n",
-	    "several children are replaced together every 24h, which counts "
-	    "as more restarts within period 5s than intensity 3");
-	silent(state, LIST
-	    "- {worker: w, command: [w], instances: 3, max_lifetime: 24h}\n"
-	    "- {worker: v, command: [w], instances: 3, max_lifetime: 23h}\n");
-	silent(state, SUP("  strategy: one_for_all\n",
-			  A("instances: 9, max_lifetime: 24h")));
-	silent(state,
-	    LIST "- {worker: w, command: [w], instances: 9, max_lifetime: 24h, "
-		 "restart: temporary}\n");
-}
-
-static void
 what_comes_too_late_for_a_short_life(void **state)
 {
 	warns(state, WORKER("max_lifetime: 1m\n    heartbeat: 1m"),
@@ -463,7 +441,6 @@ main(void)
 		TEST(pauses_that_keep_restarts_below_intensity),
 		TEST(pauses_are_added_up_exactly),
 		TEST(a_slow_stop_stretches_the_restart_of_a_group),
-		TEST(a_lifetime_that_uses_the_intensity_up),
 		TEST(what_comes_too_late_for_a_short_life),
 		TEST(stops_that_do_not_fit_into_the_deadline),
 		TEST(a_deadline_further_down_bounds_what_is_below),

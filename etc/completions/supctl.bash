@@ -20,7 +20,7 @@ _supctl() {
 	case $verb:$prev in
 	*:--for) words='ready down restarted' ;;
 	kill:-s) words='TERM HUP INT QUIT KILL USR1 USR2 STOP CONT' ;;
-	check:* | :-s)
+	check:* | diff:* | apply:* | reload:* | :-s)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -29,6 +29,8 @@ _supctl() {
 	help:*) words=$(supctl help 2>/dev/null | sed -n '2,/^PATH/s/^[a-z ]\{7\} \([a-z-]*\)  .*/\1/p') ;;
 	call:*) words=$(supctl --timeout 1s --json names 2>/dev/null |
 		grep -o '"name":"[^"]*"' | cut -d '"' -f 4) ;;
+	simulate:simulate) words=crash ;;
+	simulate:*) words="--repeat --every $(supctl --timeout 1s list 2>/dev/null)" ;;
 	*) words="--json --timeout $(supctl --timeout 1s list 2>/dev/null)" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

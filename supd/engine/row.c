@@ -21,6 +21,8 @@ stopped_detail(const struct shell *sh, node_t n, char *buf, size_t len)
 		strlcpy(buf, "enabled: false", len);
 	else if (!engine_wanted(sh->core, n))
 		strlcpy(buf, "stopped by operator", len);
+	else if (last.kind == REASON_NONE && engine_is_stale(sh->core, n))
+		strlcpy(buf, "new; supctl apply starts it", len);
 	else if (last.kind == REASON_NONE)
 		strlcpy(buf, "not started yet", len);
 	else if (last.kind == REASON_FATAL)
@@ -67,6 +69,9 @@ detail(const struct shell *sh, node_t n, char *buf, size_t len)
 			probe_detail(sh, n, buf, len);
 		else if (nd->status != NULL)
 			strlcpy(buf, nd->status, len);
+		else if (engine_is_stale(sh->core, n))
+			strlcpy(
+			    buf, "changed by a reload; see supctl diff", len);
 		break;
 	case CHILD_STOPPING:
 		if (hook_running(sh, n) != PROC_MAIN)

@@ -197,8 +197,8 @@ summary(const struct story *s, int64_t every_ns, struct buf *out)
 	if (s->w.done)
 		buf_puts(out, "and supd would end");
 	else if (s->n_gave_up > 0)
-		buf_printf(out, "%u supervisor%s would give up", s->n_gave_up,
-		    s->n_gave_up == 1 ? "" : "s");
+		buf_printf(out, "supervisors would give up %u time%s",
+		    s->n_gave_up, s->n_gave_up == 1 ? "" : "s");
 	else
 		buf_puts(out, "nobody would give up");
 	if (s->w.exhausted)

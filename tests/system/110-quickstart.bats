@@ -41,6 +41,19 @@ quickstart() {
 	assert_output 1
 	run_supctl add jobs 300
 	assert_output --partial 'jobs/1: ready'
+	remember
+	sed 's/"2000"/"500"/; /flaky/,/20000/d' \
+		"$BATS_TEST_DIRNAME/../../etc/supd.yaml" >"$T/faster.yaml"
+	run_supctl 10 diff "$T/faster.yaml"
+	assert_output - <<-'EOF'
+	~  site/report  command: [ticker, "2000"] -> [ticker, "500"]  (faster.yaml:25)
+	-  flaky        worker, not in the file any more
+	would stop flaky
+	would restart site/report
+	EOF
+	run_supctl apply "$T/faster.yaml"
+	assert_kept_pid site/web site/cache pair/pong pair/ping counter jobs/1
+	run_supctl 4 status flaky
 	kill -INT "$(cat "${SUPD_SOCKET%/*}/supd.pid")"
 	wait_supd
 	assert_equal "$SUPD_RC" 0

@@ -163,6 +163,8 @@ remember_pids() {
 	assert_line 'supctl apply would start new'
 	assert_equal "$(touched)" ''
 	assert_node new state stopped
+	assert_node new detail 'new; supctl apply starts it'
+	assert_node one detail 'changed by a reload; see supctl diff'
 	run_supctl list
 	assert_output $'root\nsite\nsite/db\nsite/web\nsite/api\none\njobs\nnew\ntwo'
 	# The next start is by the new file.

@@ -50,6 +50,7 @@ usage(FILE *f)
 	    "  -s SOCKET  control socket; its directory is the run directory\n"
 	    "  -v         log every step\n"
 	    "  --schema   print the JSON Schema of the configuration\n"
+	    "  --trace FILE  record what supd decides, and from what\n"
 	    "  --version  print the version\n",
 	    f);
 }
@@ -122,6 +123,8 @@ set_places(struct options *o)
 		                   ? "/etc/supd/supd.yaml"
 		                   : join(home_dir(), ".config/supd/supd.yaml");
 	a->conf_path = absolute(a->conf_path);
+	if (a->trace_path != NULL)
+		a->trace_path = absolute(a->trace_path);
 	if (a->log_dir == NULL && log_dir != NULL && log_dir[0] != '\0')
 		a->log_dir = absolute(log_dir);
 	if (a->socket != NULL && a->run_dir == NULL) {
@@ -164,10 +167,11 @@ print_schema(void)
 static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_ROLE = 256, OPT_SCHEMA, OPT_VERSION, OPT_HELP };
+	enum { OPT_ROLE = 256, OPT_SCHEMA, OPT_TRACE, OPT_VERSION, OPT_HELP };
 	static const struct option longs[] = {
 		{ "role", required_argument, NULL, OPT_ROLE },
 		{ "schema", no_argument, NULL, OPT_SCHEMA },
+		{ "trace", required_argument, NULL, OPT_TRACE },
 		{ "version", no_argument, NULL, OPT_VERSION },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ NULL, 0, NULL, 0 },
@@ -202,6 +206,9 @@ parse(int argc, char **argv, struct options *o)
 			break;
 		case OPT_SCHEMA:
 			exit(print_schema());
+		case OPT_TRACE:
+			o->args.trace_path = optarg;
+			break;
 		case OPT_VERSION:
 			puts("supd " SUPD_VERSION);
 			exit(EX_OK);

@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "core/trace.h"
+#include "engine/gate.h"
 #include "engine/hook.h"
 #include "engine/probe.h"
 #include "engine/ready.h"
@@ -98,6 +99,7 @@ effect_emit(void *ctx, const struct effect *eff)
 	struct shell *sh = ctx;
 	char text[TRACE_LEN];
 
+	gate_effect(sh, eff);
 	if (sh->args->verbose)
 		trace_line(sh, trace_effect(sh->core, eff, text, sizeof(text)));
 	switch (eff->kind) {

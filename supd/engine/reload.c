@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "engine/changes.h"
+#include "engine/gate.h"
 #include "engine/gen.h"
 #include "engine/outcome.h"
 #include "engine/plans.h"
@@ -357,7 +358,7 @@ begin(struct reload *r)
 			.tag = RELOAD_TAG | i,
 		};
 
-		engine_set_plan(sh->core, ev.node, &r->plans.sup[i].plan);
+		gate_set_plan(sh, ev.node, &r->plans.sup[i].plan);
 		r->plans.sup[i].owed = true;
 		r->n_owed++;
 		run_post(sh, &ev);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/trace.h"
+#include "engine/gate.h"
 #include "engine/gen.h"
 #include "engine/main.h"
 #include "engine/request.h"
@@ -24,8 +25,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define EXIT_BROKEN 70 /* EX_SOFTWARE */
-#define EXIT_CONFIG 78 /* EX_CONFIG */
+#define EXIT_BROKEN   70 /* EX_SOFTWARE */
+#define EXIT_NO_TRACE 73 /* EX_CANTCREAT */
+#define EXIT_CONFIG   78 /* EX_CONFIG */
 
 /*
  * Who has so much to read from us is not read from meanwhile: a few requests
@@ -135,7 +137,7 @@ run_event(struct shell *sh, struct event *ev)
 	ev->now = sh->now;
 	if (sh->args->verbose)
 		trace_line(sh, trace_event(sh->core, ev, text, sizeof(text)));
-	engine_step(sh->core, ev, &todo);
+	gate_step(sh, ev, &todo);
 	if (ev->kind == EV_EXITED)
 		acknowledge(sh, ev);
 	effect_finish(sh);
@@ -401,6 +403,7 @@ static void
 close_all(struct shell *sh)
 {
 	request_fini(sh);
+	gate_close(sh);
 	tree_fini(sh);
 	aux_fini(sh);
 	lookups_fini(&sh->lookups);
@@ -425,7 +428,7 @@ run_spawn_interval(struct shell *sh)
 {
 	uint32_t rate = sh->gen->conf->root->sup.start_rate;
 
-	engine_set_spawn_interval(sh->core, rate > 0 ? NS_PER_S / rate : 0);
+	gate_set_spawn_interval(sh, rate > 0 ? NS_PER_S / rate : 0);
 }
 
 static void
@@ -469,6 +472,8 @@ run(struct shell *sh)
 		log_warn("slot table");
 		return EXIT_BROKEN;
 	}
+	if (gate_open(sh, capacity(sh)) < 0)
+		return EXIT_NO_TRACE;
 	r = build(sh);
 	if (r == 0)
 		r = open_all(sh);

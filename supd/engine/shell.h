@@ -28,6 +28,7 @@ struct probe;
 struct ready;
 struct reload;
 struct request;
+struct tracefile;
 TAILQ_HEAD(gens, gen);
 TAILQ_HEAD(requests, request);
 
@@ -97,7 +98,8 @@ struct shell {
 	struct gen *gen;       /* the one in force */
 	void *core_mem;
 	struct engine *core;
-	struct node *nodes; /* [cap + 1] */
+	struct tracefile *trace; /* --trace, or NULL */
+	struct node *nodes;      /* [cap + 1] */
 	uint32_t cap;
 	uint64_t next_uid;
 	uid_t supd_uid; /* whom a worker without `user` runs as */

@@ -2,6 +2,7 @@
 #include "engine/tree.h"
 
 #include "engine/args.h"
+#include "engine/gate.h"
 #include "engine/gen.h"
 #include "engine/probe.h"
 #include "engine/ready.h"
@@ -44,9 +45,8 @@ node_to_core(
     struct shell *sh, node_t parent, const struct conf_child *c, mono_t *window)
 {
 	if (c->is_sup)
-		return engine_add_sup(
-		    sh->core, parent, c->name, &c->sup.spec, window);
-	return engine_add_worker(sh->core, parent, c->name, &c->worker.spec);
+		return gate_add_sup(sh, parent, c->name, &c->sup.spec, window);
+	return gate_add_worker(sh, parent, c->name, &c->worker.spec);
 }
 
 /* One node, from `gen`, whose path begins with `above`. */
@@ -118,7 +118,7 @@ tree_build(struct shell *sh, uint32_t cap)
 	sh->core_mem = calloc(1, engine_size(cap));
 	if (sh->nodes == NULL || sh->core_mem == NULL)
 		return -ENOMEM;
-	sh->core = engine_init(sh->core_mem, cap);
+	gate_init(sh, cap);
 	r = add_one(sh, NODE_NONE, "", sh->gen, sh->gen->conf->root, &root);
 	return r < 0 ? r : add_below(sh, root, sh->gen, sh->gen->conf->root);
 }
@@ -140,7 +140,7 @@ drop_detached(struct shell *sh, node_t top)
 	for (node_t n = tree_next(sh, top, NODE_NONE); n != NODE_NONE;
 	     n = tree_next(sh, top, n))
 		node_clear(&sh->nodes[n]);
-	engine_discard(sh->core, top);
+	gate_discard(sh, top);
 }
 
 int
@@ -171,7 +171,7 @@ tree_drop(struct shell *sh, node_t top)
 	for (node_t n = tree_next(sh, top, NODE_NONE); n != NODE_NONE;
 	     n = tree_next(sh, top, n))
 		tree_freed(sh, n);
-	engine_discard(sh->core, top);
+	gate_discard(sh, top);
 }
 
 void

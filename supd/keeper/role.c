@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 
 #define ROLE_FDS 4
-#define ARGS_MAX 14
+#define ARGS_MAX 16
 
 /* What each role has at its end of the program. */
 static const int64_t end_wait_ns[ROLE_N] = {
@@ -127,6 +127,10 @@ set_argv(const char **argv, const char *role, const struct role_args *args,
 	if (with_conf) {
 		argv[n++] = "-c";
 		argv[n++] = args->conf_path;
+		if (args->trace_path != NULL) {
+			argv[n++] = "--trace";
+			argv[n++] = args->trace_path;
+		}
 	}
 	argv[n++] = "-R";
 	argv[n++] = args->run_dir;

@@ -351,7 +351,8 @@ keeper_hurt(void)
 		if (!m.process[n].alive)
 			continue;
 		draw_end(&m.process[n]);
-		m.process[n].end_at = m.now;
+		m.process[n].end_at =
+		    mono_add(m.now, chance(3) ? rnd(6) * NS_PER_S : 0);
 		hits--;
 	}
 }

@@ -55,10 +55,15 @@ struct seen {
 	bool used;
 	enum child_state state;
 	uint64_t inc;
-	uint64_t exited; /* the last incarnation whose end the core took */
-	uint64_t killed; /* the last incarnation that was sent SIGKILL */
-	bool going_down; /* a supervisor: its children are being stopped */
-	bool in_group;   /* a supervisor: stopping a range */
+	uint64_t exited;   /* the last incarnation whose end the core took */
+	uint64_t killed;   /* the last incarnation that was sent SIGKILL */
+	uint64_t spawned;  /* the last incarnation whose spawn was ordered */
+	uint64_t given_up; /* the last whose start was given up: signalled */
+	uint64_t ended;    /* seq of its becoming ENDED */
+	uint32_t reloads;  /* a supervisor: how many it has taken */
+	mono_t stop_by;    /* a supervisor: its shutdown_deadline, when set */
+	bool going_down;   /* a supervisor: its children are being stopped */
+	bool in_group;     /* a supervisor: stopping a range */
 	mono_t restart[WINDOW_MAX > 64 ? 64 : WINDOW_MAX];
 	uint32_t n_restarts;
 };
@@ -68,6 +73,7 @@ enum call_state { CALL_NONE, CALL_WAITS, CALL_ANSWERED, CALL_LOST };
 struct call {
 	enum call_state state;
 	struct event ev;
+	uint32_t reloads; /* that ev.node had taken when it was made */
 };
 
 struct machine {

@@ -171,6 +171,7 @@ ask(struct event ev)
 	ev.tag = m.n_calls;
 	c->state = CALL_WAITS;
 	c->ev = ev;
+	c->reloads = ev.node <= CAP ? m.seen[ev.node].reloads : 0;
 	shell_event(ev);
 }
 

@@ -21,6 +21,7 @@ rules_added(node_t n)
 	RULE(!s->used, "node %u is given twice", n);
 	*s = (struct seen){
 		.used = true,
+		.stop_by = MONO_NEVER,
 		.inc = engine_incarnation(m.e, n),
 		.exited = s->exited,
 	};
@@ -128,9 +129,16 @@ saw_state(const struct effect *eff)
 		RULE(eff->inc > s->inc, "%s: incarnation %lu again",
 		    name_of(eff->node), (unsigned long)eff->inc);
 		s->n_restarts = 0;
+		s->stop_by = MONO_NEVER;
 		if (parent != NODE_NONE)
 			m.seen[parent].in_group = false;
 	}
+	if (eff->to == CHILD_READY && !engine_is_sup(m.e, eff->node))
+		RULE(s->given_up != eff->inc,
+		    "%s is ready, but its start was given up",
+		    name_of(eff->node));
+	if (eff->to == CHILD_ENDED)
+		s->ended = eff->seq;
 	if (eff->to == CHILD_STOPPING && eff->node != by_itself)
 		check_stop_order(eff->node);
 	s->inc = eff->inc;
@@ -165,6 +173,22 @@ add_restart(node_t sup)
 	return s->n_restarts;
 }
 
+/* D1: a supervisor's mailbox is served in order. */
+static void
+check_turn(node_t n)
+{
+	node_t sup = engine_parent(m.e, n);
+
+	if (m.seen[n].state != CHILD_ENDED)
+		return; /* a retry */
+	for (node_t k = engine_first_child(m.e, sup); k != NODE_NONE;
+	     k = engine_next_child(m.e, k))
+		RULE(m.seen[k].state != CHILD_ENDED ||
+			 m.seen[k].ended >= m.seen[n].ended,
+		    "%s is restarted before %s, which ended before it",
+		    name_of(n), name_of(k));
+}
+
 static void
 saw_restart(node_t n)
 {
@@ -174,6 +198,7 @@ saw_restart(node_t n)
 	bool old = last.kind == REASON_UNHEALTHY && last.why == WHY_LIFETIME;
 	uint32_t used = old ? 0 : add_restart(sup);
 
+	check_turn(n);
 	RULE(used <= spec->intensity, "%s restarts for the %uth time of %u",
 	    name_of(sup), used, spec->intensity);
 	m.seen[sup].in_group =
@@ -226,6 +251,21 @@ saw_report(const struct effect *eff)
 
 /* ---- effects ------------------------------------------------------------ */
 
+/* Nothing that it was to change is as it was. */
+static void
+check_applied(const struct call *c)
+{
+	node_t sup = c->ev.node;
+
+	if (m.seen[sup].reloads != c->reloads ||
+	    (sup != NODE_ROOT && engine_is_stale(m.e, sup)))
+		return;
+	for (node_t k = engine_first_child(m.e, sup); k != NODE_NONE;
+	     k = engine_next_child(m.e, k))
+		RULE(!engine_is_stale(m.e, k), "%s has not been applied",
+		    name_of(k));
+}
+
 static void
 saw_reply(const struct effect *eff)
 {
@@ -237,6 +277,12 @@ saw_reply(const struct effect *eff)
 	RULE(c->state == CALL_WAITS || (m.again && c->state == CALL_ANSWERED),
 	    "call %lu is answered twice", (unsigned long)eff->tag);
 	c->state = CALL_ANSWERED;
+	if (m.again || eff->result != RESULT_OK)
+		return;
+	if (c->ev.kind == EV_RELOAD)
+		m.seen[c->ev.node].reloads++;
+	if (c->ev.kind == EV_APPLY)
+		check_applied(c);
 }
 
 static void
@@ -289,8 +335,12 @@ rules_effect(const struct effect *eff)
 	case EFF_SIGNAL:
 		if (eff->sig == SIGKILL)
 			s->killed = eff->inc;
+		if (s->state == CHILD_STARTING)
+			s->given_up = eff->inc;
 		break;
 	case EFF_SPAWN:
+		s->spawned = eff->inc;
+		break;
 	case EFF_PROBE:
 	case EFF_KIND_N:
 		break;
@@ -329,6 +379,20 @@ waits_for_ever(const struct worker_spec *spec)
 	return spec->hook_timeout_ns < 0; /* it may be its post_stop */
 }
 
+/* shutdown_deadline of one above has passed: nobody below is waited for. */
+static void
+check_late(node_t n)
+{
+	const struct seen *w = &m.seen[n];
+
+	for (node_t s = engine_parent(m.e, n); s != NODE_NONE;
+	     s = engine_parent(m.e, s))
+		RULE(mono_before(m.now, m.seen[s].stop_by) ||
+			 w->killed == engine_incarnation(m.e, n),
+		    "%s should be killed: %s is to be down", name_of(n),
+		    name_of(s));
+}
+
 static void
 check_node(node_t n)
 {
@@ -337,11 +401,16 @@ check_node(node_t n)
 	RULE(engine_has(m.e, n), "node %u has gone silently", n);
 	RULE(engine_state(m.e, n) == s->state, "%s is %s, but has not said so",
 	    name_of(n), child_state_name(engine_state(m.e, n)));
-	if (s->state == CHILD_STOPPING && !engine_is_sup(m.e, n))
-		RULE(!mono_is_never(engine_node_deadline(m.e, n)) ||
-			 s->killed == engine_incarnation(m.e, n) ||
-			 waits_for_ever(engine_worker_spec(m.e, n)),
-		    "the stop of %s may never end", name_of(n));
+	if (engine_is_sup(m.e, n) &&
+	    !mono_is_never(engine_node_deadline(m.e, n)))
+		m.seen[n].stop_by = engine_node_deadline(m.e, n);
+	if (s->state != CHILD_STOPPING || engine_is_sup(m.e, n))
+		return;
+	check_late(n);
+	RULE(!mono_is_never(engine_node_deadline(m.e, n)) ||
+		 s->killed == engine_incarnation(m.e, n) ||
+		 waits_for_ever(engine_worker_spec(m.e, n)),
+	    "the stop of %s may never end", name_of(n));
 }
 
 void
@@ -385,12 +454,30 @@ check_live(node_t n)
 		    name_of(s));
 }
 
+/* What was ordered has reached the keeper, also after a death in between. */
+static void
+check_orders(node_t n)
+{
+	const struct seen *s = &m.seen[n];
+
+	RULE(s->spawned <= m.slot[n].inc || s->given_up == s->spawned,
+	    "the spawn of %s %lu is lost", name_of(n),
+	    (unsigned long)s->spawned);
+	RULE(!slot_is_live(n) || s->killed != m.slot[n].inc ||
+		 !mono_is_never(m.process[n].end_at),
+	    "the SIGKILL of %s %lu is lost", name_of(n),
+	    (unsigned long)s->killed);
+}
+
 void
 rules_carried_out(void)
 {
-	for (node_t n = 1; n <= CAP; n++)
+	for (node_t n = 1; n <= CAP; n++) {
 		if (slot_is_live(n))
 			check_live(n);
+		if (m.seen[n].used && m.recovering == 0)
+			check_orders(n);
+	}
 }
 
 void

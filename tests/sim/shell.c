@@ -351,6 +351,7 @@ take_over(void)
 	m.todo_len = 0;
 	keeper_tell_again();
 	m.recovering--;
+	rules_carried_out();
 }
 
 /* ---- steps -------------------------------------------------------------- */

@@ -18,7 +18,8 @@ bats_load_library bats-file
 : "${SUPD:=$SUPD_BUILD/supd/supd}"
 : "${SUPCTL:=$SUPD_BUILD/supd/ctl/supctl}"
 : "${WORKERS:=$SUPD_BUILD/workers}"
-export SUPD SUPCTL WORKERS
+: "${REPLAY:=$SUPD_BUILD/tests/sim/replay}"
+export SUPD SUPCTL WORKERS REPLAY
 
 # How long anything may take that should be quick; sanitizers are slower.
 : "${PATIENCE:=20}"

@@ -60,7 +60,8 @@ enum event_kind {
 	                       its children's restarts in a row */
 	EV_RETRY,           /* node: a waiting child: its pause is over now */
 	EV_BEAT,            /* node, inc: a sign of life; code not 0: it says
-	                       itself that it is unwell */
+	                       itself that it is unwell.  Of no concern
+	                       without a heartbeat. */
 	EV_PROBED,          /* node, inc, tag of EFF_PROBE: its answer; code 0:
 	                       well, else not */
 	EV_RELOAD,          /* node: supervisor, tag: take what
@@ -109,8 +110,9 @@ enum report_kind {
 	REPORT_GAVE_UP,          /* too many restarts, used of limit; node: the
 	                            supervisor, offender: the child */
 	REPORT_AUTO_SHUTDOWN,    /* node: the supervisor, offender: the child */
-	REPORT_UNHEALTHY,   /* a probe failed, used of limit; or it is stopped
-	                       for what reason.why says */
+	REPORT_UNHEALTHY,   /* a probe failed, used of limit in a row; at the
+	                       limit, and if there is none, it is stopped for
+	                       what reason.why says */
 	REPORT_HOOK_FAILED, /* post_stop failed: nothing follows from it */
 	REPORT_KIND_N
 };
@@ -192,7 +194,11 @@ node_t engine_add_sup(struct engine *e, node_t parent, const char *name,
 /* Forget a detached subtree that was never given away; no effects. */
 void engine_discard(struct engine *e, node_t n);
 
-/* Root key start_rate: at most one spawn every interval_ns (0: no limit). */
+/*
+ * Root key start_rate: at most one spawn every interval_ns (0: no limit), a
+ * pre_start and its program one each.  A post_stop is not held back: it belongs
+ * to an end, and somebody may wait for it.
+ */
 void engine_set_spawn_interval(struct engine *e, int64_t interval_ns);
 
 /*

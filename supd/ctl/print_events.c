@@ -60,7 +60,7 @@ static void
 cell_story(struct table *t, const json_t *event)
 {
 	static const char *const bare[] = { "starting", "ready", "stopping",
-		"signal", "added", "removed" };
+		"signal", "added", "removed", "waiting" };
 	const char *kind = ctl_str(event, "kind", "-");
 	const char *text = ctl_str(event, "text", "");
 	bool say_kind = text[0] == '\0';

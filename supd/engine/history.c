@@ -23,6 +23,7 @@ static const char *const kind_names[HIST_KIND_N] = {
 	[HIST_HOOK] = "hook",
 	[HIST_HOOK_FAILED] = "hook_failed",
 	[HIST_UNHEALTHY] = "unhealthy",
+	[HIST_LIFETIME] = "lifetime",
 	[HIST_ADDED] = "added",
 	[HIST_REMOVED] = "removed",
 	[HIST_RELOAD] = "reload",

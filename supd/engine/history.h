@@ -33,6 +33,7 @@ enum hist_kind {
 	HIST_HOOK,        /* pre_start or post_stop runs */
 	HIST_HOOK_FAILED, /* post_stop has failed */
 	HIST_UNHEALTHY,   /* a probe has failed, or worse */
+	HIST_LIFETIME,    /* it is to be replaced: max_lifetime */
 	HIST_ADDED,
 	HIST_REMOVED,
 	HIST_RELOAD,

@@ -45,6 +45,8 @@ hook_reason(const struct reason *why)
 		[REASON_IGNORE] = "ignore",
 	};
 
+	if (reason_is_planned(why))
+		return "lifetime";
 	return why->kind < REASON_N ? words[why->kind] : "none";
 }
 

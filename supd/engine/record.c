@@ -130,7 +130,8 @@ worker_ended(struct shell *sh, node_t n, const struct effect *eff)
 	if (eff->reason.kind == REASON_UNHEALTHY) {
 		/* It has been warned of when it was put down. */
 		log_info("%s: %s", text_short(nd->path), text);
-		ask_last_line(sh, n, kept->seq);
+		if (!reason_is_planned(&eff->reason))
+			ask_last_line(sh, n, kept->seq);
 	} else if (is_bad_end(&eff->reason)) {
 		log_warnx("%s: %s", text_short(nd->path), text);
 		ask_last_line(sh, n, kept->seq);
@@ -338,8 +339,13 @@ unhealthy(struct shell *sh, const struct effect *eff)
 	free(nd->complaint);
 	nd->complaint = strdup(text);
 	strlcat(text, "; stopping it", sizeof(text));
-	add(sh, eff->node, HIST_UNHEALTHY, eff, text);
-	log_warnx("%s: %s", text_short(nd->path), text);
+	if (reason_is_planned(&eff->reason)) {
+		add(sh, eff->node, HIST_LIFETIME, eff, text);
+		log_info("%s: %s", text_short(nd->path), text);
+	} else {
+		add(sh, eff->node, HIST_UNHEALTHY, eff, text);
+		log_warnx("%s: %s", text_short(nd->path), text);
+	}
 }
 
 static void

@@ -19,7 +19,8 @@ static bool
 is_own_failure(const struct hist_event *ev)
 {
 	return ev->kind == HIST_START_ERROR ||
-	       (ev->kind == HIST_EXITED && !reason_is_clean(&ev->reason)) ||
+	       (ev->kind == HIST_EXITED && !reason_is_clean(&ev->reason) &&
+		   !reason_is_planned(&ev->reason)) ||
 	       (ev->kind == HIST_ENDED && ev->reason.why == WHY_GAVE_UP);
 }
 
@@ -205,7 +206,7 @@ static uint64_t
 story_start(const struct history *h, const struct why_subject *s,
     const struct hist_event *last, uint32_t *ret_failures)
 {
-	uint64_t start = last->seq;
+	uint64_t start = failure_start(h, s, last->seq);
 	uint32_t n = 0;
 
 	for (uint64_t q = last->seq + 1; q-- > history_first(h);) {
@@ -266,7 +267,10 @@ headline_own(const struct why_subject *s, const struct hist_event *last,
 		return;
 	}
 	ago(s, last->at, t, sizeof(t));
-	if (!is_own_failure(last))
+	if (reason_is_planned(&last->reason))
+		buf_printf(
+		    out, "%s was replaced %s ago: %s", name, t, last->text);
+	else if (!is_own_failure(last))
 		buf_printf(
 		    out, "%s ended by itself %s ago: %s", name, t, last->text);
 	else

@@ -281,6 +281,10 @@ all_said() {
 	assert_node w last_exit "max_lifetime of 0.5s reached"
 	wait_restarted w 2
 	assert_kept_pid quiet
+	run_supctl why w
+	assert_output --partial "w was replaced"
+	# Nothing has failed: it is not counted.
+	assert_node root used 0
 	run_supctl stop w
 	inc=$(inc_of w)
 	wait_until "$PATIENCE" older_than w 1000000000

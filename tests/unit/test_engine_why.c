@@ -254,6 +254,24 @@ a_worker_put_down_by_its_probes_tells_of_them(void **state)
 }
 
 static void
+a_planned_replacement_is_no_failure(void **state)
+{
+	struct reason old = { .kind = REASON_UNHEALTHY, .why = WHY_LIFETIME };
+	uint64_t due;
+
+	(void)state;
+	happen(10, "root/w", HIST_STARTING, 0, none, "pid 1");
+	due = happen(20, "root/w", HIST_LIFETIME, 0, none, "1h reached");
+	happen(20, "root/w", HIST_STOPPING, due, none, "SIGTERM");
+	happen(21, "root/w", HIST_EXITED, due, old, "max_lifetime of 1h");
+	happen(21, "root/w", HIST_STARTING, due, none, "pid 2");
+	expect("root/w", CHILD_READY, 40, true,
+	    "w was replaced 79s ago: max_lifetime of 1h; running again since "
+	    "60s",
+	    "w lifetime|w stopping|w exited|w starting|");
+}
+
+static void
 a_pause_is_told_with_its_end(void **state)
 {
 	struct why_subject s = {
@@ -294,6 +312,7 @@ main(void)
 		T(a_cause_that_fell_out_is_none),
 		T(a_text_can_be_amended_while_it_is_there),
 		T(a_worker_put_down_by_its_probes_tells_of_them),
+		T(a_planned_replacement_is_no_failure),
 		T(a_pause_is_told_with_its_end),
 	};
 

@@ -261,7 +261,9 @@ take_places(
 
 	collect_names(e, s, &ns);
 	for (uint32_t i = 0; i < p->n; i++) {
-		struct node *c = node_of(e, p->child[i].node);
+		const struct plan_child *k = &p->child[i];
+		struct node *c = node_of(e, k->node);
+		const struct node *was = c;
 
 		if (!c->used)
 			continue;
@@ -269,6 +271,8 @@ take_places(
 			if (c->attached)
 				continue; /* dynamic: it has its place */
 			c = fill_place(e, s, c, &ns);
+			if (c != was)
+				respec(e, s, c, k);
 		}
 		c->planned = true;
 		c->dynamic = false;

@@ -644,11 +644,37 @@ only_so_many_applies_are_under_way(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void
+who_took_the_name_gets_the_place_and_the_spec(void **state)
+{
+	struct worker_spec other = plain;
+	node_t a = add(NODE_ROOT, "a"), n;
+	struct plan_child child[2] = { { .node = a }, { .worker = &other } };
+	mono_t window[4];
+	struct plan p = { &r.sup, window, child, 2 };
+
+	(void)state;
+	tell(EV_BOOT, NODE_ROOT, 0);
+	tell(EV_EXECED, a, 0);
+	call(EV_TERMINATE_CHILD, a, NODE_NONE);
+	call(EV_START_CHILD, NODE_ROOT, add(NODE_NONE, "n"));
+	child[1].node = add(NODE_NONE, "n");
+	reload(NODE_ROOT, &p);
+	killed_by(a, SIGTERM);
+	n = engine_find_child(r.e, NODE_ROOT, "n");
+	tell(EV_EXECED, n, 0);
+	assert_int_equal(r.n_replies, 3);
+	assert_int_equal(engine_find_child(r.e, NODE_ROOT, "n"), n);
+	assert_ptr_equal(engine_worker_spec(r.e, n), &other);
+	assert_false(engine_is_dynamic(r.e, n));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_reload_without_a_plan_changes_nothing),
+		TEST(who_took_the_name_gets_the_place_and_the_spec),
 		TEST(a_reload_or_apply_of_no_supervisor_finds_none),
 		TEST(a_supervisor_that_is_gone_takes_its_plans_new_nodes_along),
 		TEST(

@@ -179,6 +179,14 @@ by_text(const void *a, const void *b)
 	return strcmp((*x)->text, (*y)->text);
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	const struct line *const *x = a, *const *y = b;
+
+	return (*x)->id - (*y)->id;
+}
+
 static void
 sort_stops(const struct line **l, int n)
 {
@@ -232,9 +240,9 @@ project_stops(const struct script *s, const struct tale *t, int from, int sup,
 		pick[n++] = l;
 	}
 	if (is_pool(s, sup))
-		sort_stops(pick, n);
+		qsort(pick, (size_t)n, sizeof(pick[0]), by_id);
 	for (int i = 0; i < n; i++)
-		buf_printf(ret, "%s%s", i > 0 ? ", " : "", pick[i]->text);
+		buf_printf(ret, "%sstop %d", i > 0 ? ", " : "", pick[i]->id);
 }
 
 /* At which command the root's stop gave up a start, if it did. */
@@ -263,7 +271,7 @@ same(struct buf *two, const struct script *s, int step, int sup,
 	if (!eq) {
 		buf_printf(ret_text, "at command %d, `", step + 1);
 		if (step < s->n_commands)
-			script_print_command(&s->command[step], ret_text);
+			script_print_command(s, &s->command[step], ret_text);
 		buf_printf(ret_text,
 		    "`, supervisor %d:\n  supd: %s\n"
 		    "  OTP:  %s\n",

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define LATE     "late\n"
-#define LATE_MAX 20
+#define LATE_MAX 200
 #define TRIES    8 /* candidates for the script of a seed, times 100 */
 
 struct reply {

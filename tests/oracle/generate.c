@@ -2,6 +2,8 @@
 /* Random scripts: the same one for the same seed. */
 #include "script.h"
 
+#include <string.h>
+
 #define DEPTH_MAX  4
 #define LONG_S     1000 /* a period in which every restart counts */
 #define WINDOW_GAP 2300 /* ms: more than P + 1 s for P = 1 s (D8) */
@@ -15,6 +17,7 @@ struct gen {
 	bool windows; /* one of the few seeds whose window slides */
 	bool apart;   /* commands may befall several supervisors */
 	bool live;    /* for real processes */
+	bool reloads; /* configurations change */
 	int n;
 };
 
@@ -251,7 +254,7 @@ draw_tree(struct gen *g)
 		}
 	}
 	g->n = fixed;
-	extra = (int)draw(g, pools ? 7 : 4);
+	extra = (int)draw(g, pools ? 7 : 4) + (g->reloads ? 2 : 0);
 	for (int k = 1; k <= extra && g->n < ITEMS_MAX; k++)
 		draw_extra(g, fixed);
 }
@@ -372,11 +375,150 @@ draw_trouble(struct gen *g)
 		add(g, OP_HOLD, id, 1 + (int)draw(g, 3));
 }
 
+/* The children that it is configured with by now. */
+static int
+configured(const struct gen *g, int sup, struct reload_child *ret)
+{
+	const struct script *s = g->s;
+	int n = 0;
+
+	for (int i = s->n_reloads - 1; i >= 0; i--)
+		if (s->reload[i].sup == sup) {
+			memcpy(ret, s->reload[i].child,
+			    sizeof(s->reload[i].child));
+			return s->reload[i].n;
+		}
+	for (int id = 2; id <= g->n; id++) {
+		const struct item *it = &s->item[id];
+
+		if (it->is_static && it->parent == sup)
+			ret[n++] = (struct reload_child){ id, it->restart,
+				it->significant, it->shutdown_ms };
+	}
+	return n;
+}
+
+static bool
+is_listed(const struct reload *r, int id)
+{
+	for (int i = 0; i < r->n; i++)
+		if (r->child[i].id == id)
+			return true;
+	return false;
+}
+
+/*
+ * A temporary child that has left may be on its way down when it is to come
+ * back: we have forgotten its node by then, OTP makes a new spec.
+ */
+static bool
+is_passing(const struct gen *g, int sup, int id)
+{
+	const struct script *s = g->s;
+	bool passing =
+	    s->item[id].is_static && s->item[id].restart == TEMPORARY;
+
+	for (int i = 0; i < s->n_reloads; i++)
+		for (int k = 0; s->reload[i].sup == sup && k < s->reload[i].n;
+		     k++)
+			if (s->reload[i].child[k].id == id)
+				passing = s->item[id].is_sup
+				              ? passing
+				              : s->reload[i].child[k].restart ==
+				                    TEMPORARY;
+	return passing;
+}
+
+/* Some leave, some come, some change, and the order may. */
+static void
+draw_list(struct gen *g, struct reload *r)
+{
+	struct reload_child was[ITEMS_MAX];
+	int n = configured(g, r->sup, was);
+
+	for (int i = 0; i < n; i++)
+		if (chance(g, 80))
+			r->child[r->n++] = was[i];
+	for (int id = 2; id <= g->n; id++) {
+		const struct item *it = &g->s->item[id];
+
+		if (it->parent == r->sup && !is_listed(r, id) &&
+		    !is_passing(g, r->sup, id) && chance(g, 40))
+			r->child[r->n++] = (struct reload_child){ id,
+				it->restart, it->significant, it->shutdown_ms };
+	}
+	for (int i = r->n - 1; i > 0 && g->rng % 5 < 3; i--) {
+		int k = (int)draw(g, (uint32_t)i + 1);
+		struct reload_child c = r->child[i];
+
+		r->child[i] = r->child[k];
+		r->child[k] = c;
+	}
+}
+
+/* C-4: a significant child is not permanent, and its supervisor looks. */
+static void
+draw_specs(struct gen *g, struct reload *r)
+{
+	bool must_look = false;
+
+	/* Also those that are yet to be started. */
+	for (int id = 2; id <= g->n; id++)
+		must_look |= g->s->item[id].parent == r->sup &&
+		             g->s->item[id].significant;
+	if (must_look && r->auto_shutdown == AUTO_NEVER)
+		r->auto_shutdown = AUTO_ALL_SIGNIFICANT;
+	for (int i = 0; i < r->n; i++) {
+		struct reload_child *c = &r->child[i];
+		const struct item *it = &g->s->item[c->id];
+
+		if (it->is_sup)
+			continue;
+		if (chance(g, 40)) {
+			c->restart = draw_restart(g, r->auto_shutdown != 0);
+			c->significant = chance(g, 60);
+			draw_shutdown(g, it->on_stop, &c->shutdown_ms);
+		}
+		if (r->auto_shutdown == AUTO_NEVER || c->restart == PERMANENT)
+			c->significant = false;
+	}
+}
+
+static void
+draw_reload(struct gen *g)
+{
+	static const int strategy[] = { 34, 33, 33 };
+	static const int intensity[] = { 15, 20, 25, 15, 10, 15 };
+	static const int autos[] = { 50, 25, 25 };
+	struct script *s = g->s;
+	struct reload r = { .sup = 1 + (int)draw(g, (uint32_t)g->n) };
+
+	if (s->n_reloads == RELOADS_MAX || !s->item[r.sup].is_sup ||
+	    s->item[r.sup].strategy == SIMPLE_ONE_FOR_ONE)
+		return;
+	r.strategy = (enum strategy)pick(g, strategy, 3);
+	r.intensity = pick(g, intensity, 6);
+	r.auto_shutdown = (enum auto_shutdown)pick(g, autos, 3);
+	/* Our window forgets what a lower intensity has no room for. */
+	for (int i = 0; i < s->n_reloads; i++)
+		if (s->reload[i].sup == r.sup &&
+		    s->reload[i].intensity < r.intensity)
+			r.intensity = s->reload[i].intensity;
+	draw_list(g, &r);
+	draw_specs(g, &r);
+	add(g, OP_RELOAD, r.sup, s->n_reloads);
+	s->reload[s->n_reloads++] = r;
+}
+
 static void
 draw_command(struct gen *g)
 {
 	static const int weight[] = { 46, 14, 16, 14, 7, 3 };
 
+	if (g->reloads && chance(g, 35)) {
+		draw_reload(g);
+		return;
+	}
 	switch (pick(g, weight, g->windows ? 6 : 5)) {
 	case 0:
 		draw_acts(g, 1);
@@ -420,7 +562,8 @@ generate(struct gen *g)
 	n = 3 + (int)draw(g, 12);
 	for (int i = 0; i < n && s->n_commands < COMMANDS_MAX - 6; i++)
 		draw_command(g);
-	if (g->live || chance(g, 80)) {
+	/* T-6: a reload behind a start would find it given up. */
+	if (g->live || g->reloads || chance(g, 80)) {
 		add(g, OP_DRAIN, 0, 0);
 		add(g, OP_WHICH, 0, 0);
 	}
@@ -436,6 +579,7 @@ script_generate(struct script *ret, uint64_t seed)
 		.rng = seed * 0x100000001b3u,
 		.windows = seed % 40 == 0,
 		.apart = seed % 3 == 1,
+		.reloads = seed % 5 < 2,
 	};
 
 	*ret = (struct script){ 0 };

@@ -354,6 +354,7 @@ run_command(struct live *l, const struct command *c, const bool *skip)
 		live_call(l, o, skip[l->n_calls]);
 		break;
 	case OP_WAIT:
+	case OP_RELOAD:
 	case OP_N:
 		broken(l, "a command that is not for real processes");
 		break;

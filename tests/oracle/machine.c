@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "machine.h"
 
-#include "core/engine.h"
+#include "nodes.h"
 
 #include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#define CAP       512
 #define QUEUE_MAX 256
 #define STEPS_MAX 20000
 
@@ -41,10 +40,6 @@ static struct machine {
 	struct buf *out;
 	struct engine *e;
 	struct proc proc[ITEMS_MAX + 1];
-	struct worker_spec worker[ITEMS_MAX + 1];
-	struct sup_spec sup[ITEMS_MAX + 1];
-	mono_t window[CAP][8];
-	int n_windows;
 	struct event queue[QUEUE_MAX]; /* a ring: all of it is due now */
 	uint32_t head, tail;
 	struct event kill[ITEMS_MAX + 1]; /* these go first */
@@ -59,12 +54,6 @@ static struct machine {
 } m;
 
 static _Alignas(max_align_t) char memory[4 << 20];
-
-static int
-item_of(node_t n)
-{
-	return atoi(engine_name(m.e, n));
-}
 
 static struct event *
 push(enum event_kind kind, int id)
@@ -174,7 +163,7 @@ hold_start(int id)
 static void
 on_spawn(const struct effect *eff)
 {
-	int id = item_of(eff->node);
+	int id = nodes_item(eff->node);
 	struct proc *p = &m.proc[id];
 
 	if (p->life != LIFE_NONE)
@@ -198,7 +187,7 @@ on_spawn(const struct effect *eff)
 static void
 on_signal(const struct effect *eff)
 {
-	int id = item_of(eff->node);
+	int id = nodes_item(eff->node);
 	struct proc *p = &m.proc[id];
 
 	/* OTP sees that it is dead already, and does not tell it. */
@@ -211,7 +200,7 @@ on_signal(const struct effect *eff)
 	if (p->doomed)
 		return;
 	/* T-1: with 0 ms the kill is there before it can hear of the stop. */
-	if (m.s->item[id].shutdown_ms != 0)
+	if (engine_worker_spec(m.e, eff->node)->stop[0].wait_ns != 0)
 		buf_printf(m.out, "stop %d\n", id);
 	switch (m.s->item[id].on_stop) {
 	case ON_STOP_OBEY:
@@ -235,7 +224,7 @@ give_up_start(int id)
 static void
 on_sup_state(const struct effect *eff)
 {
-	int id = item_of(eff->node);
+	int id = nodes_item(eff->node);
 
 	if (eff->to == CHILD_STARTING)
 		buf_printf(m.out, "start %d\n", id);
@@ -263,7 +252,7 @@ reason_word(const struct reason *r)
 static void
 on_report(const struct effect *eff)
 {
-	int id = item_of(eff->node);
+	int id = nodes_item(eff->node);
 
 	switch (eff->report) {
 	case REPORT_CHILD_TERMINATED:
@@ -278,7 +267,7 @@ on_report(const struct effect *eff)
 		break;
 	case REPORT_GAVE_UP:
 		buf_printf(
-		    m.out, "gave_up %d %d\n", id, item_of(eff->offender));
+		    m.out, "gave_up %d %d\n", id, nodes_item(eff->offender));
 		break;
 	case REPORT_RESTART:
 	case REPORT_AUTO_SHUTDOWN:
@@ -294,6 +283,8 @@ on_reply(uint64_t tag, const char *result)
 {
 	const struct call *c = &m.call[tag];
 
+	if (c->op == OP_RELOAD)
+		return; /* it is, whoever is there to say so */
 	m.odd |= c->op == OP_RESTART && strcmp(result, "restarting") == 0;
 	buf_printf(m.out, "reply %d %s %s\n", c->id, op_names[c->op], result);
 }
@@ -319,11 +310,11 @@ on_effect(void *ctx, const struct effect *eff)
 		break;
 	case EFF_STATE:
 		if (eff->to == CHILD_READY)
-			became_ready(item_of(eff->node), eff->node);
+			became_ready(nodes_item(eff->node), eff->node);
 		if (engine_is_sup(m.e, eff->node))
 			on_sup_state(eff);
 		else if (eff->to == CHILD_STARTING && m.stopping)
-			give_up_start(item_of(eff->node));
+			give_up_start(nodes_item(eff->node));
 		break;
 	case EFF_REPORT:
 		on_report(eff);
@@ -396,87 +387,6 @@ settle(void)
 
 /* ---- the tree ------------------------------------------------------------ */
 
-static void
-make_specs(int id)
-{
-	static const enum ready_kind readies[] = {
-		[READY_BY_EVENT] = READY_EVENT,
-		[READY_BY_EXEC] = READY_EXEC,
-		[READY_BY_GRACE] = READY_EXEC,
-		[READY_BY_DELAY] = READY_DELAY,
-	};
-	const struct item *it = &m.s->item[id];
-	struct worker_spec *w = &m.worker[id];
-	int64_t wait_ns =
-	    it->shutdown_ms < 0 ? -1 : it->shutdown_ms * NS_PER_MS;
-
-	m.sup[id] = (struct sup_spec){
-		.strategy = it->strategy,
-		.auto_shutdown = it->auto_shutdown,
-		.restart = it->restart,
-		.significant = it->significant,
-		.intensity = (uint32_t)it->intensity,
-		.period_ns = it->period_s * NS_PER_S,
-		.shutdown_deadline_ns = -1,
-	};
-	*w = (struct worker_spec){
-		.restart = it->restart,
-		.significant = it->significant,
-		.enabled = it->enabled,
-		.ready = readies[it->ready_by],
-		.ready_delay_ns = NS_PER_MS,
-		.start_grace_ns =
-		    it->ready_by == READY_BY_GRACE ? NS_PER_MS : 0,
-		.start_timeout_ns =
-		    it->timeout_ms < 0 ? -1 : it->timeout_ms * NS_PER_MS,
-		.stop = { { SIGTERM, wait_ns }, { SIGKILL, 0 } },
-		.n_stop = it->shutdown_ms == FOR_EVER ? 1 : 2,
-		.success = { .code = { 1 } },
-	};
-	if (it->shutdown_ms == BRUTAL) {
-		w->stop[0] = w->stop[1];
-		w->n_stop = 1;
-	}
-}
-
-/* An item and its static children. */
-static node_t
-add_item(node_t parent, int id)
-{
-	const struct item *it = &m.s->item[id];
-	char name[16];
-	node_t n;
-
-	snprintf(name, sizeof(name), "%d", id);
-	if (!it->is_sup) {
-		n = engine_add_worker(m.e, parent, name, &m.worker[id]);
-		assert(n != NODE_NONE);
-		return n;
-	}
-	assert(m.n_windows < CAP);
-	n = engine_add_sup(
-	    m.e, parent, name, &m.sup[id], m.window[m.n_windows++]);
-	assert(n != NODE_NONE);
-	for (int i = id + 1; i <= ITEMS_MAX; i++)
-		if (m.s->item[i].used && m.s->item[i].is_static &&
-		    m.s->item[i].parent == id)
-			add_item(n, i);
-	return n;
-}
-
-static node_t
-find(int id)
-{
-	char name[16];
-	node_t p;
-
-	if (id == 1)
-		return NODE_ROOT;
-	p = find(m.s->item[id].parent);
-	snprintf(name, sizeof(name), "%d", id);
-	return p != NODE_NONE ? engine_find_child(m.e, p, name) : NODE_NONE;
-}
-
 static bool
 is_up(node_t sup)
 {
@@ -530,7 +440,7 @@ static bool
 is_odd(const struct op *o, const struct event *ev, node_t sup)
 {
 	bool by_name = o->kind != OP_START && ev->child != NODE_NONE;
-	bool there = o->kind == OP_START && find(o->id) != NODE_NONE;
+	bool there = o->kind == OP_START && nodes_find(o->id) != NODE_NONE;
 
 	return engine_busy(m.e, sup) &&
 	       (by_name || there || o->kind == OP_DELETE || ev->inc != 0);
@@ -546,31 +456,30 @@ call_op(const struct op *o, uint64_t sup_inc)
 		[OP_DELETE] = EV_DELETE_CHILD,
 	};
 	int parent = m.s->item[o->id].parent;
-	node_t sup = find(parent), child = find(o->id);
+	node_t sup = nodes_find(parent), child = nodes_find(o->id);
 	struct event ev = { .kind = kinds[o->kind], .node = child };
-	char name[16];
+	bool unknown;
 
 	m.call[++m.n_calls] = (struct call){ o->kind, o->id };
 	ev.tag = m.n_calls;
+	/* A pool knows only pids, and there is none yet. */
+	unknown = is_pool(parent) && o->kind == OP_TERMINATE &&
+	          m.proc[o->id].known == 0;
+	if (unknown && (sup_inc != 0 || is_up(sup)))
+		return;
 	if (!is_up(sup) ||
 	    (sup_inc != 0 && engine_incarnation(m.e, sup) != sup_inc)) {
 		on_reply(m.n_calls, "noproc");
 		return;
 	}
-	if (is_pool(parent) && o->kind == OP_TERMINATE) {
-		if (m.proc[o->id].known == 0)
-			return; /* a pool knows only pids: there is none */
+	if (is_pool(parent) && o->kind == OP_TERMINATE)
 		ev.inc = m.proc[o->id].known;
-	}
 	if (o->kind == OP_START) {
 		ev.node = sup;
-		ev.child = add_item(NODE_NONE, o->id);
+		ev.child = nodes_add(NODE_NONE, o->id);
 	} else if (child == NODE_NONE) {
-		snprintf(name, sizeof(name), "%d", o->id);
 		ev.node = sup;
-		ev.child =
-		    engine_add_worker(m.e, NODE_NONE, name, &m.worker[o->id]);
-		assert(ev.child != NODE_NONE);
+		ev.child = nodes_name(o->id);
 	}
 	m.odd |= is_odd(o, &ev, sup);
 	if (o->kind == OP_RESTART && m.clears)
@@ -588,7 +497,7 @@ at_once(const struct command *c)
 {
 	struct event ev[OPS_MAX];
 	bool lived[OPS_MAX] = { false }, held[OPS_MAX];
-	node_t sup = find(m.s->item[c->op[0].id].parent);
+	node_t sup = nodes_find(m.s->item[c->op[0].id].parent);
 	uint64_t sup_inc = is_up(sup) ? engine_incarnation(m.e, sup) : 0;
 
 	for (int i = 0; i < c->n; i++) {
@@ -628,6 +537,18 @@ one_by_one(const struct command *c)
 			step(&ev);
 		take_kills();
 	}
+}
+
+static void
+reload(const struct op *o)
+{
+	node_t nodes[NODES_EACH];
+	int n = nodes_reload(&m.s->reload[o->arg], nodes);
+
+	m.call[++m.n_calls] = (struct call){ o->kind, o->id };
+	for (int i = 0; i < n; i++)
+		step(&(struct event){
+		    .kind = EV_RELOAD, .node = nodes[i], .tag = m.n_calls });
 }
 
 static int
@@ -707,7 +628,7 @@ by_text(const void *a, const void *b)
 static void
 which(int id)
 {
-	node_t sup = find(id), n;
+	node_t sup = nodes_find(id), n;
 	char text[64][24];
 	size_t k = 0;
 
@@ -747,7 +668,7 @@ shut_down(void)
 
 	buf_puts(m.out, "root_stop 0\n");
 	for (int id = 1; id <= ITEMS_MAX; id++) {
-		node_t n = m.s->item[id].used ? find(id) : NODE_NONE;
+		node_t n = m.s->item[id].used ? nodes_find(id) : NODE_NONE;
 
 		if (m.proc[id].life == LIFE_RUNNING)
 			buf_printf(m.out, "root_stop %d\n", id);
@@ -789,6 +710,9 @@ run_command(const struct command *c)
 	case OP_HOLD:
 		m.proc[o->id].holds = o->arg;
 		break;
+	case OP_RELOAD:
+		reload(o);
+		break;
 	case OP_DIE:
 	case OP_OK:
 	case OP_TERM:
@@ -810,25 +734,16 @@ run_command(const struct command *c)
 static bool
 run(const struct script *s, struct buf *out, bool clears)
 {
-	assert(engine_size(CAP) <= sizeof(memory));
-	memset(memory, 0, engine_size(CAP));
-	memset(&m, 0, offsetof(struct machine, window));
-	m.n_windows = 0;
-	m.head = m.tail = 0;
-	m.n_kills = 0;
-	m.waiting = 0;
-	m.stopping = false;
+	assert(engine_size(NODES_CAP) <= sizeof(memory));
+	memset(memory, 0, engine_size(NODES_CAP));
+	memset(&m, 0, sizeof(m));
 	m.clears = clears;
-	m.odd = false;
-	m.n_calls = 0;
 	m.now = (mono_t){ NS_PER_S };
 	m.s = s;
 	m.out = out;
-	m.e = engine_init(memory, CAP);
-	for (int id = 1; id <= ITEMS_MAX; id++)
-		if (s->item[id].used)
-			make_specs(id);
-	add_item(NODE_NONE, 1);
+	m.e = engine_init(memory, NODES_CAP);
+	nodes_init(m.e, s);
+	nodes_add(NODE_NONE, 1);
 	for (int i = 0; i < s->n_commands; i++) {
 		buf_puts(out, "=\n");
 		if (!run_command(&s->command[i]))

@@ -19,7 +19,7 @@
 #define BATCH     100
 #define SHOWN_MAX 5 /* failures that are made small and printed */
 #define LATE      "late\n"
-#define LATE_MAX  20
+#define LATE_MAX  200
 
 struct job {
 	bool used;

@@ -30,7 +30,7 @@
     enabled, static, timeout}).
 -record(obs, {cfg, pids = #{}, last = #{}, ids = #{}, state = #{}, fails = #{},
     holds = #{}, events = [], calls = [], refusing = #{}, waiter, gone = [],
-    frozen = false, answers = [], doomed = #{}}).
+    frozen = false, answers = [], doomed = #{}, confs = #{}}).
 
 main() ->
     ok = logger:add_handler(oracle, oracle, #{level => error}),
@@ -42,8 +42,13 @@ serve(Port) ->
     Main = self(),
     receive
         {Port, {data, Packet}} ->
-            spawn(fun() -> Main ! {done, run(Packet)} end),
+            spawn_monitor(fun() -> Main ! {done, run(Packet)} end),
             serve(Port);
+        {'DOWN', _, process, _, normal} ->
+            serve(Port);
+        {'DOWN', _, process, _, Why} ->
+            io:format(standard_error, "oracle.erl: ~p~n", [Why]),
+            halt(1);
         {done, Text} ->
             port_command(Port, Text),
             serve(Port);
@@ -125,6 +130,25 @@ top_loop(R) ->
         _ -> top_loop(R)
     end.
 
+command(Obs, _, _, <<"reload ", Rest/binary>>) ->
+    [Sup, Strategy, I, Auto | Children] =
+        binary:split(Rest, <<" ">>, [global, trim_all]),
+    Id = binary_to_integer(Sup),
+    Conf = {word(Strategy), word(I), word(Auto),
+        [list_to_tuple([word(W) || W <- binary:split(C, <<":">>, [global])])
+            || C <- Children]},
+    ask(Obs, {configure, Id, Conf}),
+    case ask(Obs, {pid, Id}) of
+        none ->
+            ok;
+        Pid ->
+            Idle = process_info(Pid, current_function) =:=
+                {current_function, {gen_server, loop, 7}},
+            spawn_opt(fun() -> change(Idle, Obs, Id, Pid, Conf) end,
+                [{priority, high}])
+    end,
+    settle(Obs),
+    ask(Obs, events);
 command(Obs, Top, Cfg, Line) ->
     Ops = [words(O) || O <- binary:split(Line, [<<";">>, <<"&">>], [global])],
     case Ops of
@@ -147,6 +171,26 @@ command(Obs, Top, Cfg, Line) ->
     case Ops of
         [[which]] -> [ask(Obs, events), which(Obs, Cfg)];
         _ -> ask(Obs, events)
+    end.
+
+%% What a release handler does with a supervisor.  One that is busy would be
+%% found suspended by what comes for it later; it gets the same as one message,
+%% which has its place in the mailbox.
+change(true, Obs, Id, Pid, _) ->
+    ok = sys:suspend(Pid, infinity),
+    R = sys:change_code(Pid, ?MODULE, undefined, [], infinity),
+    ok = sys:resume(Pid, infinity),
+    R =:= ok orelse (Obs ! {refused, Id, R});
+change(false, _, _, Pid, Conf) ->
+    try
+        sys:replace_state(Pid, fun(S) ->
+                put(conf, Conf),
+                {ok, New} = supervisor:code_change(undefined, S, []),
+                erase(conf),
+                New
+            end, infinity)
+    catch
+        exit:_ -> ended
     end.
 
 %% Everything happens while the supervisor cannot look.
@@ -341,6 +385,10 @@ answer({go, K}, O, _) ->
         [] -> {reply, ok, O};
         L -> {reply, ok, go(lists:nth(K rem length(L) + 1, L), O)}
     end;
+answer({configure, Id, Conf}, O, _) ->
+    {reply, ok, O#obs{confs = (O#obs.confs)#{Id => Conf}}};
+answer({conf, Id}, O, _) ->
+    {reply, maps:get(Id, O#obs.confs, none), O};
 answer({pid, Id}, O, _) ->
     {reply, maps:get(Id, O#obs.pids, none), O};
 answer({process, Id}, O, _) ->
@@ -396,6 +444,8 @@ note({up, Id, Pid}, O) ->
     event(known(Id, Pid, O), "up ~b", [Id]);
 note({ready, Id, Pid}, O) ->
     known(Id, Pid, O);
+note({refused, Id, R}, O) ->
+    event(O, "refused ~b ~0p", [Id, R]);
 note({failed, Id}, O) ->
     event(O, "failed ~b", [Id]);
 note({report, Sup, Context, Reason, Offender}, O) ->
@@ -532,14 +582,33 @@ pool_child(_, _, _) -> 0.
 %% ---- the tree (runs in its processes) -----------------------------------
 
 init({Obs, Cfg, Id}) ->
-    put(obs, Obs),
-    put(id, Id),
-    ask(Obs, {sup, Id}),
+    {ok, configuration(Obs, Cfg, Id, case {get(id), get(conf)} of
+        {Id, undefined} -> ask(Obs, {conf, Id});
+        {Id, Conf} -> Conf;
+        _ ->
+            put(obs, Obs),
+            put(id, Id),
+            ask(Obs, {sup, Id}),
+            ask(Obs, {conf, Id})
+    end)}.
+
+configuration(Obs, Cfg, Id, none) ->
     #sup{strategy = S, intensity = I, period = P, auto = A} = Sup =
         maps:get(Id, Cfg),
     Flags = #{strategy => strategy(S), intensity => I, period => P,
         auto_shutdown => auto(A)},
-    {ok, {Flags, children(S, Obs, Cfg, Id, Sup)}}.
+    {Flags, children(S, Obs, Cfg, Id, Sup)};
+configuration(Obs, Cfg, Id, {S, I, Auto, Children}) ->
+    #sup{period = P} = maps:get(Id, Cfg),
+    Flags = #{strategy => strategy(S), intensity => I, period => P,
+        auto_shutdown => auto(Auto)},
+    {Flags, [configured(spec(Obs, Cfg, element(1, C)), C) || C <- Children]}.
+
+configured(#{type := supervisor} = Spec, _) ->
+    Spec;
+configured(Spec, {_, Restart, Sig, Shutdown}) ->
+    Spec#{restart => restart_type(Restart), significant => Sig =:= 1,
+        shutdown => shutdown(Shutdown)}.
 
 strategy(ofo) -> one_for_one;
 strategy(ofa) -> one_for_all;

@@ -12,6 +12,7 @@ const char *const op_names[OP_N] = {
 	[OP_DRAIN] = "drain",
 	[OP_WAIT] = "wait",
 	[OP_GO] = "go",
+	[OP_RELOAD] = "reload",
 	[OP_FAIL] = "fail",
 	[OP_HOLD] = "hold",
 	[OP_DIE] = "die",
@@ -48,12 +49,28 @@ print_item(const struct item *it, int id, struct buf *out)
 		    it->timeout_ms);
 }
 
+static void
+print_reload(const struct reload *r, struct buf *out)
+{
+	buf_printf(out, "reload %d %s %d %s", r->sup, strategies[r->strategy],
+	    r->intensity, autos[r->auto_shutdown]);
+	for (int i = 0; i < r->n; i++)
+		buf_printf(out, " %d:%s:%d:%d", r->child[i].id,
+		    restarts[r->child[i].restart], r->child[i].significant,
+		    r->child[i].shutdown_ms);
+}
+
 void
-script_print_command(const struct command *c, struct buf *out)
+script_print_command(
+    const struct script *s, const struct command *c, struct buf *out)
 {
 	for (int i = 0; i < c->n; i++) {
 		const struct op *o = &c->op[i];
 
+		if (o->kind == OP_RELOAD) {
+			print_reload(&s->reload[o->arg], out);
+			continue;
+		}
 		buf_printf(out, "%s%s",
 		    i == 0     ? ""
 		    : c->apart ? "&"
@@ -73,7 +90,7 @@ script_print(const struct script *s, struct buf *out)
 		if (s->item[i].used)
 			print_item(&s->item[i], i, out);
 	for (int i = 0; i < s->n_commands; i++) {
-		script_print_command(&s->command[i], out);
+		script_print_command(s, &s->command[i], out);
 		buf_puts(out, "\n");
 	}
 }
@@ -182,13 +199,53 @@ parse_op(const char *text, const struct script *s, struct op *ret)
 }
 
 static bool
+parse_reload(char *line, struct script *s, struct op *ret)
+{
+	struct reload r = { 0 };
+	char strategy[8], autos_w[8], restart[4], *save = NULL, *w;
+	int at = 0, sig, w0, w1;
+
+	if (sscanf(line, "reload %d %7s %d %7s%n", &r.sup, strategy,
+		&r.intensity, autos_w, &at) != 4 ||
+	    r.sup < 1 || r.sup > ITEMS_MAX || !s->item[r.sup].is_sup ||
+	    r.intensity < 0 || r.intensity > 5 || s->n_reloads == RELOADS_MAX)
+		return false;
+	w0 = word_of(strategy, strategies, 3);
+	w1 = word_of(autos_w, autos, 3);
+	for (w = strtok_r(line + at, " ", &save); w != NULL && w0 >= 0;
+	     w = strtok_r(NULL, " ", &save)) {
+		struct reload_child *c = &r.child[r.n++];
+
+		if (r.n == ITEMS_MAX ||
+		    sscanf(w, "%d:%1[ptx]:%d:%d", &c->id, restart, &sig,
+			&c->shutdown_ms) != 4 ||
+		    c->id < 1 || c->id > ITEMS_MAX ||
+		    s->item[c->id].parent != r.sup)
+			return false;
+		c->restart = (enum restart_type)word_of(restart, restarts, 3);
+		c->significant = sig != 0;
+	}
+	r.strategy = (enum strategy)w0;
+	r.auto_shutdown = (enum auto_shutdown)w1;
+	*ret = (struct op){ OP_RELOAD, r.sup, s->n_reloads };
+	s->reload[s->n_reloads++] = r;
+	return w0 >= 0 && w1 >= 0;
+}
+
+static bool
 parse_command(char *line, struct script *s)
 {
 	struct command c = { .apart = strchr(line, '&') != NULL };
 	const char *sep = c.apart ? "&" : ";";
 	char *save = NULL, *w;
 
-	for (w = strtok_r(line, sep, &save); w != NULL;
+	if (strncmp(line, "reload ", 7) == 0) {
+		c.n = 1;
+		if (!parse_reload(line, s, &c.op[0]))
+			return false;
+		line = NULL;
+	}
+	for (w = line == NULL ? NULL : strtok_r(line, sep, &save); w != NULL;
 	     w = strtok_r(NULL, sep, &save))
 		if (c.n == OPS_MAX || !parse_op(w, s, &c.op[c.n++]))
 			return false;
@@ -244,11 +301,25 @@ drop_ops(struct script *s, int id)
 		int n = 0;
 
 		for (int k = 0; k < c->n; k++)
-			if (c->op[k].kind < OP_FAIL || c->op[k].id != id)
+			if (c->op[k].kind < OP_RELOAD || c->op[k].id != id)
 				c->op[n++] = c->op[k];
 		c->n = n;
 		if (n == 0)
 			script_drop_command(s, i);
+	}
+}
+
+static void
+drop_from_reloads(struct script *s, int id)
+{
+	for (int i = 0; i < s->n_reloads; i++) {
+		struct reload *r = &s->reload[i];
+		int n = 0;
+
+		for (int k = 0; k < r->n; k++)
+			if (r->child[k].id != id)
+				r->child[n++] = r->child[k];
+		r->n = n;
 	}
 }
 
@@ -259,5 +330,6 @@ script_drop_item(struct script *s, int id)
 		if (s->item[i].used && s->item[i].parent == id)
 			script_drop_item(s, i);
 	drop_ops(s, id);
+	drop_from_reloads(s, id);
 	s->item[id].used = false;
 }

@@ -29,14 +29,19 @@
  *   boot | shutdown | which | drain | wait MS | go K | fail ID N | hold ID N
  *   die ID | ok ID | term ID | start ID | terminate ID | restart ID | delete ID
  *
+ *   reload SUP STRATEGY I AUTO CHILD:p|t|x:SIG:SHUTDOWN ...
+ *
  * fail, hold: the next N starts of it fail, or take until `go` (if there is a
  * TIMEOUT, until then).  go K: the (K modulo how many)-th thing held goes on.
- * drain: go until nothing is held.
+ * drain: go until nothing is held.  reload: the supervisor's configuration is
+ * this from now on, with these children in this order (U-1); of a supervisor
+ * below it only the place is new.
  */
 
 #define ITEMS_MAX    24
 #define COMMANDS_MAX 40
 #define OPS_MAX      4
+#define RELOADS_MAX  6
 #define FOR_EVER     (-1)
 #define BRUTAL       (-2)
 
@@ -69,11 +74,12 @@ enum op_kind {
 	OP_SHUTDOWN,
 	OP_WHICH,
 	OP_DRAIN,
-	OP_WAIT, /* arg */
-	OP_GO,   /* arg */
-	OP_FAIL, /* id, arg */
-	OP_HOLD, /* id, arg */
-	OP_DIE,  /* id; and so on */
+	OP_WAIT,   /* arg */
+	OP_GO,     /* arg */
+	OP_RELOAD, /* id; arg: which of the script's */
+	OP_FAIL,   /* id, arg */
+	OP_HOLD,   /* id, arg */
+	OP_DIE,    /* id; and so on */
 	OP_OK,
 	OP_TERM,
 	OP_START,
@@ -95,10 +101,28 @@ struct command {
 	struct op op[OPS_MAX];
 };
 
+struct reload_child {
+	int id;
+	enum restart_type restart; /* these three: of a worker */
+	bool significant;
+	int shutdown_ms;
+};
+
+struct reload {
+	int sup;
+	enum strategy strategy; /* not of a pool */
+	int intensity;
+	enum auto_shutdown auto_shutdown;
+	int n;
+	struct reload_child child[ITEMS_MAX];
+};
+
 struct script {
 	struct item item[ITEMS_MAX + 1]; /* [0] is not used */
 	int n_commands;
 	struct command command[COMMANDS_MAX];
+	int n_reloads;
+	struct reload reload[RELOADS_MAX];
 };
 
 extern const char *const op_names[OP_N];
@@ -110,7 +134,8 @@ void script_generate(struct script *ret, uint64_t seed);
 void script_generate_live(struct script *ret, uint64_t seed);
 
 void script_print(const struct script *s, struct buf *out);
-void script_print_command(const struct command *c, struct buf *out);
+void script_print_command(
+    const struct script *s, const struct command *c, struct buf *out);
 
 /* -EINVAL, and *ret_line is the line that is wrong. */
 must_check int script_parse(

@@ -294,6 +294,30 @@ remember_pids() {
 	assert_node mine state ready
 }
 
+@test "what was removed by hand is there again, stopped" {
+	shop
+	run_supctl remove one
+	run_supctl 4 status one
+	run_supctl diff
+	run_supctl apply
+	assert_node one state stopped
+	run_supctl list
+	assert_output $'root\nsite\nsite/db\nsite/web\nsite/api\none\ntwo\njobs'
+	run_supctl start one
+}
+
+@test "start_rate, intensity and strategy of supervisors change live" {
+	shop
+	remember_pids
+	edit 's/rest_for_one/one_for_all/; s/period: 30s/period: 30s\nstart_rate: 50/'
+	run_supctl apply
+	assert_equal "$(touched)" ''
+	run_supctl kill -s KILL site/api
+	wait_restarted site/db 1
+	run_supctl why site/db
+	assert_output --partial 'one_for_all: stop web, db; start db, web, api'
+}
+
 @test "instances come and go without touching the others" {
 	shop
 	edit '/worker: one/s/}/, instances: 3}/'

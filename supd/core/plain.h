@@ -10,10 +10,12 @@
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_clear_padding)
 #define CLEAR_PADDING(p) __builtin_clear_padding(p)
+#define PLAIN_IS_EXACT   1 /* equal values are equal bytes */
 #endif
 #endif
 #ifndef CLEAR_PADDING
 #define CLEAR_PADDING(p) ((void)(p))
+#define PLAIN_IS_EXACT   0
 #endif
 
 #endif /* CORE_PLAIN_H */

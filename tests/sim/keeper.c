@@ -310,7 +310,7 @@ keeper_signal(node_t n, uint64_t inc, int sig)
 void
 keeper_ack(node_t n, uint64_t inc)
 {
-	if (m.slot[n].inc == inc && m.slot[n].state == SLOT_EXITED)
+	if (n <= CAP && m.slot[n].inc == inc && m.slot[n].state == SLOT_EXITED)
 		m.slot[n].state = SLOT_EMPTY;
 }
 

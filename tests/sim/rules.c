@@ -308,7 +308,7 @@ saw_seq(const struct effect *eff)
 void
 rules_effect(const struct effect *eff)
 {
-	struct seen *s = &m.seen[eff->node];
+	struct seen *s = &m.seen[eff->node <= CAP ? eff->node : 0];
 
 	switch (eff->kind) {
 	case EFF_STATE:

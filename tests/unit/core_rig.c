@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "core_rig.h"
 
+#include "core/plain.h"
 #include "core/trace.h"
 
 #include <errno.h>
@@ -208,6 +209,13 @@ rig_same(const struct said *a, const struct said *b)
 	assert_int_equal(a->n, b->n);
 	for (unsigned i = 0; i < a->n; i++)
 		assert_string_equal(a->text[i], b->text[i]);
+}
+
+void
+rig_same_image(const void *a, const void *b, size_t len)
+{
+	if (PLAIN_IS_EXACT)
+		assert_memory_equal(a, b, len);
 }
 
 /* ---- the lender --------------------------------------------------------- */

@@ -42,6 +42,12 @@ add(struct shell *sh, node_t n, enum hist_kind kind, const struct effect *eff,
 	return kept;
 }
 
+/* What start_child starts is told to who asked, not to the log: S-6. */
+#define log_progress(sh, n, ...)                                               \
+	(engine_is_dynamic((sh)->core, n) && !(sh)->nodes[n].announced         \
+		? log_debug(__VA_ARGS__)                                       \
+		: log_info(__VA_ARGS__))
+
 /* ---- workers ------------------------------------------------------------ */
 
 void
@@ -61,7 +67,7 @@ record_spawned(struct shell *sh, node_t n)
 		snprintf(text, sizeof(text), "pid %d, waiting for %s", nd->pid,
 		    text_awaited(w, what, sizeof(what)));
 	add(sh, n, HIST_STARTING, &eff, text);
-	log_info("%s: started, %s", text_short(nd->path), text);
+	log_progress(sh, n, "%s: started, %s", text_short(nd->path), text);
 }
 
 void
@@ -91,7 +97,8 @@ worker_ready(struct shell *sh, node_t n, const struct effect *eff)
 	    text_duration(sh->now.ns - nd->spawned_at.ns, took, sizeof(took)));
 	add(sh, n, HIST_READY, eff, text);
 	if (nd->conf->worker.ready != READY_MODE_EXEC)
-		log_info("%s: ready, %s", text_short(nd->path), text);
+		log_progress(
+		    sh, n, "%s: ready, %s", text_short(nd->path), text);
 }
 
 static bool

@@ -8,6 +8,7 @@
  *   stop=MS      SIGTERM ends it after MS
  *   answer=CODE  SIGTERM makes it exit with CODE
  *   hang         SIGTERM does nothing
+ *   shut         when it is ready it closes all that supd has opened for it
  *
  * Other words mean nothing to it.
  */
@@ -28,6 +29,7 @@ struct manners {
 	long stop_ms;
 	int answer; /* < 0: dies of the SIGTERM */
 	bool hang;
+	bool shut;
 };
 
 static struct manners
@@ -44,6 +46,8 @@ read_words(char **args)
 			m.answer = (int)strtol(*args + 7, NULL, 10);
 		else if (strcmp(*args, "hang") == 0)
 			m.hang = true;
+		else if (strcmp(*args, "shut") == 0)
+			m.shut = true;
 	}
 	return m;
 }
@@ -109,6 +113,8 @@ mole_serve(char **args)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	if (getenv("NOTIFY_SOCKET") != NULL)
 		mole_notify("READY=1");
+	if (m.shut)
+		close_range(0, ~0U, 0);
 	for (;;) {
 		if (sigwait(&set, &sig) != 0)
 			continue;

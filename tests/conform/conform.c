@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * conform core|supd [NAME-PART]: run the cases on that rig, TAP on stdout.
+ * conform core|supd [@many|@few|PART]: run the cases on that rig, TAP on
+ * stdout: those with thousands of children, all others, or those that have
+ * PART in their names.
  */
 #include "conform.h"
 
@@ -18,6 +20,17 @@
 
 static const struct suite *const suites[] = {
 	&suite_otp_start,
+	&suite_otp_stop,
+	&suite_otp_types,
+	&suite_otp_restart,
+	&suite_otp_hanging,
+	&suite_otp_significant,
+	&suite_otp_tree,
+	&suite_otp_specs,
+	&suite_otp_scale,
+	&suite_otp_reload,
+	&suite_elixir_supervisor,
+	&suite_elixir_dynamic,
 };
 
 const struct rig *rig;
@@ -28,6 +41,7 @@ static struct {
 	struct happening *log;
 	size_t n_log, cap_log, since;
 	struct buf sight;
+	int calling;
 } c;
 
 static char *
@@ -117,6 +131,25 @@ short_path(const char *full)
 	return strchr(full, '/') != NULL ? strchr(full, '/') : "/";
 }
 
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* False when it is no use to wait longer. */
+static bool
+patient(int64_t since_ms)
+{
+	if (on_core() || now_ms() - since_ms > PATIENCE_MS)
+		return false;
+	rig->pause();
+	return true;
+}
+
 /* ---- what has happened ---------------------------------------------------
  */
 
@@ -188,6 +221,20 @@ times(const char *kind, const char *path)
 		     (strcmp(path, "*") == 0 ||
 			 strcmp(c.log[i].path, path) == 0);
 	return n;
+}
+
+void
+conform_times(
+    const char *file, int line, const char *kind, const char *path, int want)
+{
+	int64_t since = now_ms();
+	int n;
+
+	while ((n = times(kind, path)) != want)
+		if (n > want || !patient(since))
+			conform_fail(file, line,
+			    "\"%s\" of \"%s\" has happened %d times, not %d",
+			    kind, path, n, want);
 }
 
 /* ---- sights --------------------------------------------------------------
@@ -276,6 +323,13 @@ sight_story(const char *unused)
 }
 
 const char *
+sight_call(const char *unused)
+{
+	(void)unused;
+	return rig->end_call(c.calling);
+}
+
+const char *
 story(void)
 {
 	return sight_story("");
@@ -306,25 +360,6 @@ conform_term(const char *file, int line, const char *what, const char *got,
 	if (strcmp(got, want) != 0)
 		conform_fail(
 		    file, line, "%s is \"%s\", not \"%s\"", what, got, want);
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* False when it is no use to wait longer. */
-static bool
-patient(int64_t since_ms)
-{
-	if (on_core() || now_ms() - since_ms > PATIENCE_MS)
-		return false;
-	rig->pause();
-	return true;
 }
 
 void
@@ -361,6 +396,18 @@ start_link(const char *text)
 }
 
 const char *
+start_tree(const char *text)
+{
+	return rig->start_tree(text);
+}
+
+const char *
+reload(const char *text)
+{
+	return rig->reload(text);
+}
+
+const char *
 start_child(const char *path, const char *spec)
 {
 	return rig->start_child(path, spec);
@@ -382,6 +429,18 @@ const char *
 delete_child(const char *path)
 {
 	return rig->delete_child(path);
+}
+
+void
+begin_terminate(const char *path)
+{
+	c.calling = rig->begin_call(TERMINATE_CHILD, path, NULL);
+}
+
+void
+begin_start(const char *path)
+{
+	c.calling = rig->begin_call(START_CHILD, path, "[]");
 }
 
 void
@@ -483,13 +542,26 @@ run_case(const struct conform_case *k)
 	volatile bool ok = false;
 
 	c.n_log = c.since = 0;
-	rig->begin(k->n_nodes > 0 ? k->n_nodes : N_NODES);
 	if (setjmp(c.out) == 0) {
+		rig->begin(k->n_nodes > 0 ? k->n_nodes : N_NODES);
+		rig->pull();
+		c.n_log = 0;
 		k->run();
 		ok = true;
 	}
 	rig->end(!ok);
 	return ok;
+}
+
+/* Is that case asked for? */
+static bool
+chosen(const struct suite *s, const char *name, const char *only)
+{
+	if (strcmp(only, "@many") == 0)
+		return s == &suite_otp_scale;
+	if (strcmp(only, "@few") == 0)
+		return s != &suite_otp_scale;
+	return strstr(name, only) != NULL;
 }
 
 int
@@ -512,7 +584,7 @@ main(int argc, char **argv)
 
 			snprintf(name, sizeof(name), "%s: %s", suites[s]->name,
 			    k->name);
-			if ((k->on & on) == 0 || strstr(name, only) == NULL)
+			if ((k->on & on) == 0 || !chosen(suites[s], name, only))
 				continue;
 			ok = run_case(k);
 			printf("%s %d - %s [%s]\n", ok ? "ok" : "not ok", ++n,

@@ -49,6 +49,8 @@ struct happening {
 	char text[128]; /* exited, stopped: reason; a term, see conform.c */
 };
 
+enum call { START_CHILD, TERMINATE_CHILD, RESTART_CHILD, DELETE_CHILD };
+
 /* Where a case runs. */
 struct rig {
 	const char *name;
@@ -63,9 +65,26 @@ struct rig {
 	const char *(*terminate_child)(const char *path);
 	const char *(*restart_child)(const char *path);
 	const char *(*delete_child)(const char *path);
-	/* A terminate_child that is not waited for; then its result. */
-	void (*begin_terminate)(const char *path);
-	const char *(*end_terminate)(void);
+	/*
+	 * A call that is not waited for; one at a time on supd, where it is a
+	 * terminate_child.  Its result, or "pending"; and which_children of the
+	 * supervisor as it was at that time (core).
+	 */
+	int (*begin_call)(enum call call, const char *path, const char *spec);
+	const char *(*end_call)(int handle);
+	const char *(*seen_by)(int handle);
+	/* sup_test as a part of the configuration, and that loaded again. */
+	const char *(*start_tree)(const char *text);
+	const char *(*reload)(const char *text);
+	/* The shutdown of a worker, as supd.yaml has it. */
+	const char *(*shutdown_of)(const char *path);
+	int (*intensity)(const char *path);
+	/* n children, one after the other; spec(i) is the i-th, from 1. */
+	void (*start_many)(const char *path, const char *(*spec)(int i), int n);
+	/* terminate_child of each child, in the order of the list. */
+	void (*terminate_each)(const char *path);
+	/* A stranger kills all children that run. */
+	void (*kill_each)(const char *path);
 	/* "running", "restarting", "undefined", "starting", "stopping" or
 	   "none" when there is no such child. */
 	const char *(*state)(const char *path);
@@ -105,9 +124,10 @@ struct suite {
 	size_t n;
 };
 
-extern const struct suite suite_otp_start, suite_otp_stop, suite_otp_admin,
-    suite_otp_types, suite_otp_restart, suite_otp_significant, suite_otp_misc,
-    suite_otp_reload, suite_elixir_supervisor, suite_elixir_dynamic;
+extern const struct suite suite_otp_start, suite_otp_stop, suite_otp_types,
+    suite_otp_restart, suite_otp_hanging, suite_otp_significant, suite_otp_tree,
+    suite_otp_specs, suite_otp_scale, suite_otp_reload, suite_elixir_supervisor,
+    suite_elixir_dynamic;
 
 /* ---- what a case says ----------------------------------------------------
  */
@@ -129,6 +149,13 @@ const char *pool(const char *name, const char *sup_keys, const char *words,
 /* Start sup_test as `text`, which tree() or pool() made of that name. */
 #define SUP "sup_test"
 const char *start_link(const char *text);
+
+/*
+ * The same as part of the configuration, which reload() replaces: code_change.
+ * "invalid" when it is refused.
+ */
+const char *start_tree(const char *text);
+const char *reload(const char *text);
 
 const char *start_child(const char *path, const char *spec);
 const char *terminate_child(const char *path);
@@ -157,6 +184,11 @@ const char *story(void);
 /* How many there were of a kind, of that path ("*": of any). */
 int times(const char *kind, const char *path);
 
+/* A call that goes on until EXPECT_TERMINATED, EXPECT_STARTED: one at a time.
+ */
+void begin_terminate(const char *path);
+void begin_start(const char *path); /* of a pool */
+
 bool on_core(void);
 
 _Noreturn __attribute__((format(printf, 3, 4))) void conform_fail(
@@ -166,11 +198,15 @@ void conform_term(const char *file, int line, const char *what, const char *got,
 void conform_wait(const char *file, int line, const char *what,
     const char *(*get)(const char *arg), const char *arg, const char *want);
 
+void conform_times(
+    const char *file, int line, const char *kind, const char *path, int want);
+
 const char *sight_which(const char *path);
 const char *sight_state(const char *path);
 const char *sight_counts(const char *path);
 const char *sight_ended(const char *path);
 const char *sight_story(const char *unused);
+const char *sight_call(const char *unused);
 
 /* A call and the term that it must return. */
 #define EXPECT(call, want)                                                     \
@@ -193,8 +229,19 @@ const char *sight_story(const char *unused);
  */
 #define EXPECT_ENDED(path, want)                                               \
 	conform_wait(__FILE__, __LINE__, "end", sight_ended, path, want)
+/* So many of that kind since remember(), see times(). */
+#define EXPECT_TIMES(kind, path, want)                                         \
+	conform_times(__FILE__, __LINE__, kind, path, want)
 #define EXPECT_STORY(want)                                                     \
 	conform_wait(__FILE__, __LINE__, "story", sight_story, "", want)
+#define EXPECT_TERMINATED(want)                                                \
+	conform_wait(                                                          \
+	    __FILE__, __LINE__, "terminate_child", sight_call, "", want)
+#define EXPECT_STARTED(want)                                                   \
+	conform_wait(__FILE__, __LINE__, "start_child", sight_call, "", want)
+/* It has given up, or shut itself down, and stays so: that was clean. */
+#define EXPECT_SUP_ENDED(how)                                                  \
+	(EXPECT_ENDED("", how), EXPECT_STATE("", "undefined"))
 
 /* For the rigs: it has happened. */
 void happened(

@@ -24,7 +24,7 @@ sup_start_ignore_init(void)
 	EXPECT(start_child("/", worker("quiet", "enabled: false")),
 	    "ok undefined");
 	EXPECT_STATE("/quiet", "undefined");
-	EXPECT_TRUE(times("starting", "/quiet") == 0);
+	EXPECT_TIMES("starting", "/quiet", 0);
 	EXPECT_ENDED("/quiet", "none");
 }
 
@@ -116,7 +116,7 @@ sup_start_fail(void)
 		   worker_as("child2", "gate=g", ""), NULL)),
 	    "start_failed");
 	EXPECT_STATE("", "none");
-	EXPECT_TRUE(times("ended", "") == 0);
+	EXPECT_TIMES("ended", "", 0);
 	EXPECT_ENDED("child1", "shutdown");
 }
 
@@ -146,7 +146,7 @@ sup_start_restart_child_returns_error(void)
 	EXPECT(terminate_child("child1"), "ok");
 	EXPECT(restart_child("child1"), "start_failed");
 	EXPECT_WHICH("", "child1=undefined");
-	EXPECT_TRUE(times("restart", "child1") == 0);
+	EXPECT_TIMES("restart", "child1", 0);
 }
 
 static void

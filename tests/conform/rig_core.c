@@ -19,7 +19,6 @@
 #include <sys/stat.h>
 
 #define GATES_MAX 16
-#define TAGS_MAX  (1u << 18)
 
 struct proc {
 	bool alive, held, hangs;
@@ -36,6 +35,14 @@ struct gate {
 	char name[32];
 	char tokens[256];
 	size_t used;
+};
+
+/* What a call came to; the tag is its place. */
+struct answer {
+	bool there;
+	node_t sup;
+	enum result result;
+	char seen[128]; /* which_children of sup at that time */
 };
 
 static struct {
@@ -55,13 +62,10 @@ static struct {
 	size_t n_later, cap_later;
 	struct gate gate[GATES_MAX];
 	size_t n_gates;
-	uint32_t hanging; /* told to stop, and not stopping */
-	uint64_t tag;
-	struct effect reply; /* the last one */
-	bool replied;
-	uint64_t bg_tag;
-	struct effect bg_reply;
-	uint32_t pool_number;
+	uint32_t hanging;      /* told to stop, and not stopping */
+	struct answer *answer; /* by tag */
+	size_t n_answers, cap_answers;
+	uint32_t *number; /* by node: the last of a pool */
 	mono_t now;
 } m;
 
@@ -245,6 +249,11 @@ tell_state(const struct effect *eff)
 			kind = "stopped";
 		break;
 	case CHILD_STARTING:
+		if (is_sup) {
+			kind = "starting";
+			text[0] = '\0';
+		}
+		break;
 	case CHILD_WAITING:
 	case CHILD_STATE_N:
 		break;
@@ -252,6 +261,60 @@ tell_state(const struct effect *eff)
 	if (kind != NULL)
 		happened(kind, path_of(eff->node),
 		    engine_incarnation(m.e, eff->node), text);
+}
+
+/* Those that are happenings of their own there. */
+static void
+tell_report(const struct effect *eff)
+{
+	if (eff->report == REPORT_GAVE_UP ||
+	    eff->report == REPORT_AUTO_SHUTDOWN ||
+	    eff->report == REPORT_SHUTDOWN_ERROR)
+		happened(
+		    report_name(eff->report), path_of(eff->node), eff->inc, "");
+	else if (eff->report == REPORT_RESTART)
+		happened(
+		    "restart", path_of(engine_parent(m.e, eff->node)), 0, "");
+}
+
+static const char *
+state_word(node_t n)
+{
+	switch (engine_state(m.e, n)) {
+	case CHILD_READY:
+		return "running";
+	case CHILD_WAITING:
+		return "restarting";
+	case CHILD_STOPPED:
+		return "undefined";
+	case CHILD_STARTING:
+		return "starting";
+	case CHILD_STOPPING:
+		return "stopping";
+	case CHILD_ENDED:
+		return "ended";
+	case CHILD_STATE_N:
+		break;
+	}
+	return "?";
+}
+
+static void
+take_answer(const struct effect *eff)
+{
+	struct answer *a = &m.answer[eff->tag];
+	size_t n = 0;
+
+	a->there = true;
+	a->result = eff->result;
+	if (!engine_has(m.e, a->sup))
+		return;
+	for (node_t k = engine_first_child(m.e, a->sup);
+	     k != NODE_NONE && n < sizeof(a->seen);
+	     k = engine_next_child(m.e, k))
+		n += (size_t)snprintf(a->seen + n, sizeof(a->seen) - n,
+		    "%s%s=%s", n > 0 ? " " : "", engine_name(m.e, k),
+		    state_word(k));
 }
 
 static void
@@ -269,15 +332,10 @@ on_effect(void *ctx, const struct effect *eff)
 		tell_state(eff);
 		break;
 	case EFF_REPORT:
-		happened(
-		    report_name(eff->report), path_of(eff->node), eff->inc, "");
+		tell_report(eff);
 		break;
 	case EFF_REPLY:
-		if (eff->tag == m.bg_tag)
-			m.bg_reply = *eff;
-		else
-			m.reply = *eff;
-		m.replied |= eff->tag == m.tag;
+		take_answer(eff);
 		break;
 	case EFF_FREED:
 		m.conf_of[eff->node] = NULL;
@@ -417,6 +475,7 @@ add_node(node_t parent, const struct conf_child *conf)
 	n = engine_add_sup(m.e, parent, conf->name, &conf->sup.spec, window);
 	assert(n != NODE_NONE);
 	m.conf_of[n] = conf;
+	m.number[n] = 0;
 	TAILQ_FOREACH (child, &conf->sup.children, link)
 		add_node(n, child);
 	return n;
@@ -424,7 +483,7 @@ add_node(node_t parent, const struct conf_child *conf)
 
 /* The arguments of "[a, b]" or "". */
 static struct conf_child *
-instantiate(const struct conf_child *sup, const char *text, struct buf *errors)
+instantiate(node_t sup, const char *text, struct buf *errors)
 {
 	char copy[256], name[16], *save = NULL;
 	const char *args[8] = { NULL };
@@ -435,117 +494,239 @@ instantiate(const struct conf_child *sup, const char *text, struct buf *errors)
 	for (char *w = strtok_r(copy, "[], ", &save); w != NULL;
 	     w = strtok_r(NULL, "[], ", &save))
 		args[n++] = w;
-	snprintf(name, sizeof(name), "%u", ++m.pool_number);
-	return conf_instantiate(sup, name, args, &c, errors) == 0 ? c : NULL;
+	snprintf(name, sizeof(name), "%u", ++m.number[sup]);
+	return conf_instantiate(m.conf_of[sup], name, args, &c, errors) == 0
+	           ? c
+	           : NULL;
 }
 
 /* ---- the calls -----------------------------------------------------------
  */
 
 static const char *
-term(const struct effect *reply)
+term(const struct answer *a)
 {
-	return reply->result == RESULT_IGNORED ? "ok undefined"
-	                                       : result_name(reply->result);
+	/* "pending": it waits for something that a gate holds. */
+	if (!a->there)
+		return "pending";
+	return a->result == RESULT_IGNORED ? "ok undefined"
+	                                   : result_name(a->result);
 }
 
-/* "pending": it waits for something that a gate holds. */
-static const char *
-call(enum event_kind kind, node_t n, node_t child)
+static void
+keep_conf(struct conf_child *c)
 {
-	struct event ev = { .kind = kind, .node = n, .child = child };
+	m.owned = grow(m.owned, &m.cap_owned, m.n_owned, sizeof(c));
+	m.owned[m.n_owned++] = c;
+}
 
-	if (n == NODE_NONE)
-		return "not_found";
-	ev.tag = ++m.tag;
-	m.replied = false;
+static node_t
+make_child(node_t sup, const char *spec)
+{
+	cleanup_(buf_fini) struct buf errors = { 0 };
+	struct conf_child *c = NULL;
+
+	if (m.conf_of[sup]->sup.spec.strategy == SIMPLE_ONE_FOR_ONE)
+		c = instantiate(sup, spec, &errors);
+	else if (conf_parse_child(m.conf_of[sup], "case", spec, strlen(spec),
+		     &c, &errors) < 0)
+		c = NULL;
+	if (c == NULL)
+		return NODE_NONE;
+	keep_conf(c);
+	return add_node(NODE_NONE, c);
+}
+
+/* A call about a node that is there, and its place in m.answer. */
+static int
+begin_event(enum event_kind kind, node_t n)
+{
+	struct event ev = { .kind = kind, .node = n };
+
+	m.answer =
+	    grow(m.answer, &m.cap_answers, m.n_answers, sizeof(*m.answer));
+	ev.tag = m.n_answers++;
+	m.answer[ev.tag] = (struct answer){ .sup = n };
 	step(&ev);
 	settle();
-	return m.replied ? term(&m.reply) : "pending";
+	return (int)ev.tag;
+}
+
+static int
+core_begin_call(enum call call, const char *path, const char *spec)
+{
+	static const enum event_kind kinds[] = {
+		[START_CHILD] = EV_START_CHILD,
+		[TERMINATE_CHILD] = EV_TERMINATE_CHILD,
+		[RESTART_CHILD] = EV_RESTART_CHILD,
+		[DELETE_CHILD] = EV_DELETE_CHILD,
+	};
+	struct event ev = { .kind = kinds[call], .node = find(path) };
+	struct answer *a;
+
+	m.answer =
+	    grow(m.answer, &m.cap_answers, m.n_answers, sizeof(*m.answer));
+	ev.tag = m.n_answers++;
+	a = &m.answer[ev.tag];
+	*a = (struct answer){ .sup = ev.node };
+	if (ev.node == NODE_NONE) {
+		a->there = true;
+		a->result =
+		    call == START_CHILD ? RESULT_NOPROC : RESULT_NOT_FOUND;
+		return (int)ev.tag;
+	}
+	if (call == START_CHILD)
+		ev.child = make_child(ev.node, spec);
+	else
+		a->sup = engine_parent(m.e, ev.node);
+	if (call == START_CHILD && ev.child == NODE_NONE)
+		return -1;
+	step(&ev);
+	settle();
+	return (int)ev.tag;
+}
+
+static const char *
+core_end_call(int handle)
+{
+	settle();
+	return handle < 0 ? "invalid" : term(&m.answer[handle]);
+}
+
+static const char *
+core_seen_by(int handle)
+{
+	return m.answer[handle].seen;
 }
 
 static const char *
 core_start_child(const char *path, const char *spec)
 {
-	cleanup_(buf_fini) struct buf errors = { 0 };
-	struct conf_child *c = NULL;
-	node_t sup = find(path);
-
-	if (sup == NODE_NONE)
-		return "noproc";
-	if (m.conf_of[sup]->sup.spec.strategy == SIMPLE_ONE_FOR_ONE)
-		c = instantiate(m.conf_of[sup], spec, &errors);
-	else if (conf_parse_child(m.conf_of[sup], "case", spec, strlen(spec),
-		     &c, &errors) < 0)
-		c = NULL;
-	if (c == NULL) {
-		fprintf(stderr, "%s", buf_str(&errors));
-		return "invalid";
-	}
-	m.owned = grow(m.owned, &m.cap_owned, m.n_owned, sizeof(c));
-	m.owned[m.n_owned++] = c;
-	return call(EV_START_CHILD, sup, add_node(NODE_NONE, c));
+	return core_end_call(core_begin_call(START_CHILD, path, spec));
 }
 
 static const char *
 core_terminate_child(const char *path)
 {
-	return call(EV_TERMINATE_CHILD, find(path), NODE_NONE);
+	return core_end_call(core_begin_call(TERMINATE_CHILD, path, NULL));
 }
 
 static const char *
 core_restart_child(const char *path)
 {
-	return call(EV_RESTART_CHILD, find(path), NODE_NONE);
+	return core_end_call(core_begin_call(RESTART_CHILD, path, NULL));
 }
 
 static const char *
 core_delete_child(const char *path)
 {
-	return call(EV_DELETE_CHILD, find(path), NODE_NONE);
+	return core_end_call(core_begin_call(DELETE_CHILD, path, NULL));
 }
 
-static void
-core_begin_terminate(const char *path)
-{
-	struct event ev = { .kind = EV_TERMINATE_CHILD, .node = find(path) };
+/* ---- reload --------------------------------------------------------------
+ */
 
-	m.bg_tag = ev.tag = ++m.tag;
-	m.bg_reply = (struct effect){ .result = RESULT_N };
-	step(&ev);
-	settle();
+/* What the children of a pool are from now on. */
+static uint32_t
+plan_pool(node_t sup, const struct conf_child *conf, struct plan_child *out)
+{
+	static const char *const none[] = { NULL };
+	uint32_t n = 0;
+
+	for (node_t k = engine_first_child(m.e, sup); k != NODE_NONE;
+	     k = engine_next_child(m.e, k)) {
+		cleanup_(buf_fini) struct buf errors = { 0 };
+		struct conf_child *c;
+
+		if (conf_instantiate(
+			conf, engine_name(m.e, k), none, &c, &errors) < 0)
+			abort();
+		keep_conf(c);
+		m.conf_of[k] = c;
+		out[n++] =
+		    (struct plan_child){ .node = k, .worker = &c->worker.spec };
+	}
+	return n;
+}
+
+static uint32_t
+plan_children(node_t sup, const struct conf_child *conf, struct plan_child *out)
+{
+	const struct conf_child *c;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH (c, &conf->sup.children, link) {
+		node_t k = engine_find_child(m.e, sup, c->name);
+
+		if (k == NODE_NONE) {
+			out[n++].node = add_node(NODE_NONE, c);
+			continue;
+		}
+		m.conf_of[k] = c;
+		out[n++] =
+		    (struct plan_child){ .node = k, .worker = &c->worker.spec };
+	}
+	return n;
 }
 
 static const char *
-core_end_terminate(void)
+core_reload(const char *text)
 {
-	return m.bg_reply.result == RESULT_N ? "pending" : term(&m.bg_reply);
+	static struct plan_child child[32];
+	static struct plan plan;
+	cleanup_(buf_fini) struct buf errors = { 0 };
+	struct conf_child *c;
+	node_t sup = find("");
+	mono_t *window;
+
+	memset(child, 0, sizeof(child));
+	if (conf_parse_child(m.conf_of[NODE_ROOT], "case", text, strlen(text),
+		&c, &errors) < 0)
+		return "invalid";
+	keep_conf(c);
+	window = calloc(c->sup.spec.intensity + 1, sizeof(*window));
+	assert(window != NULL);
+	m.window =
+	    grow(m.window, &m.cap_windows, m.n_windows, sizeof(*m.window));
+	m.window[m.n_windows++] = window;
+	plan = (struct plan){
+		.spec = &c->sup.spec, .window = window, .child = child
+	};
+	plan.n = c->sup.spec.strategy == SIMPLE_ONE_FOR_ONE
+	             ? plan_pool(sup, c, child)
+	             : plan_children(sup, c, child);
+	m.conf_of[sup] = c;
+	engine_set_plan(m.e, sup, &plan);
+	return core_end_call(begin_event(EV_RELOAD, sup));
+}
+
+static const char *
+core_start_tree(const char *text)
+{
+	return start_link(text);
+}
+
+static const char *
+core_shutdown_of(const char *path)
+{
+	static char text[32];
+	const struct worker_spec *w = engine_worker_spec(m.e, find(path));
+
+	if (w->stop[0].sig == SIGKILL)
+		return "brutal_kill";
+	snprintf(
+	    text, sizeof(text), "%ds", (int)(w->stop[0].wait_ns / NS_PER_S));
+	return text;
+}
+
+static int
+core_intensity(const char *path)
+{
+	return (int)engine_sup_spec(m.e, find(path))->intensity;
 }
 
 /* ---- what there is to see ------------------------------------------------
  */
-
-static const char *
-state_word(node_t n)
-{
-	switch (engine_state(m.e, n)) {
-	case CHILD_READY:
-		return "running";
-	case CHILD_WAITING:
-		return "restarting";
-	case CHILD_STOPPED:
-		return "undefined";
-	case CHILD_STARTING:
-		return "starting";
-	case CHILD_STOPPING:
-		return "stopping";
-	case CHILD_ENDED:
-		return "ended";
-	case CHILD_STATE_N:
-		break;
-	}
-	return "?";
-}
 
 static const char *
 core_state(const char *path)
@@ -623,6 +804,37 @@ core_kill(const char *path, enum how how)
 }
 
 static void
+core_start_many(const char *path, const char *(*spec)(int i), int n)
+{
+	for (int i = 1; i <= n; i++)
+		EXPECT(core_start_child(path, spec(i)), "ok");
+}
+
+static void
+core_terminate_each(const char *path)
+{
+	char full[128];
+	node_t next;
+
+	for (node_t n = engine_first_child(m.e, find(path)); n != NODE_NONE;
+	     n = next) {
+		next = engine_next_child(m.e, n);
+		snprintf(full, sizeof(full), "%s", path_of(n));
+		EXPECT(core_terminate_child(full), "ok");
+	}
+}
+
+static void
+core_kill_each(const char *path)
+{
+	for (node_t n = engine_first_child(m.e, find(path)); n != NODE_NONE;
+	     n = engine_next_child(m.e, n))
+		if (engine_state(m.e, n) == CHILD_READY)
+			push_exit(n, SIGKILL, true);
+	settle();
+}
+
+static void
 core_outlive_period(const char *path)
 {
 	m.now.ns += engine_sup_spec(m.e, find(path))->period_ns + NS_PER_MS;
@@ -675,7 +887,8 @@ core_begin(uint32_t n_nodes)
 	m.proc = calloc(m.cap + 1, sizeof(*m.proc));
 	m.conf_of = calloc(m.cap + 1, sizeof(*m.conf_of));
 	m.now_q = calloc(m.cap_q, sizeof(*m.now_q));
-	assert(m.mem && m.proc && m.conf_of && m.now_q);
+	m.number = calloc(m.cap + 1, sizeof(*m.number));
+	assert(m.mem && m.proc && m.conf_of && m.now_q && m.number);
 	m.e = engine_init(m.mem, m.cap);
 	m.root_conf = load_root();
 	add_node(NODE_NONE, m.root_conf->root);
@@ -696,6 +909,8 @@ core_end(bool failed)
 	free(m.window);
 	free(m.later);
 	free(m.now_q);
+	free(m.number);
+	free(m.answer);
 	free(m.proc);
 	free(m.conf_of);
 	free(m.mem);
@@ -711,8 +926,16 @@ const struct rig rig_core = {
 	.terminate_child = core_terminate_child,
 	.restart_child = core_restart_child,
 	.delete_child = core_delete_child,
-	.begin_terminate = core_begin_terminate,
-	.end_terminate = core_end_terminate,
+	.begin_call = core_begin_call,
+	.end_call = core_end_call,
+	.seen_by = core_seen_by,
+	.start_tree = core_start_tree,
+	.reload = core_reload,
+	.shutdown_of = core_shutdown_of,
+	.intensity = core_intensity,
+	.start_many = core_start_many,
+	.terminate_each = core_terminate_each,
+	.kill_each = core_kill_each,
 	.state = core_state,
 	.children = core_children,
 	.counts = core_counts,

@@ -25,13 +25,16 @@
 
 extern char **environ;
 
-#define GATES_MAX 16
-#define ANSWER_NS (120 * NS_PER_S) /* longest that a call may take */
-#define EVENTS    400              /* of a pull, usually enough */
+#define GATES_MAX  16
+#define ANSWER_NS  (120 * NS_PER_S) /* longest that a call may take */
+#define AT_A_TIME  32   /* open requests; the bus reads no more than 64 */
+#define EVENTS     200  /* of a pull, usually enough */
+#define EVENTS_MAX 8192 /* what supd remembers of them */
 
 static struct {
 	char dir[32], socket[64], conf[64], log[64];
-	pid_t pid; /* of supd, or 0 */
+	pid_t pid;       /* of supd, or 0 */
+	bool configured; /* with a configuration of the case's own */
 	struct client client;
 	uint64_t seen; /* seq of the last event taken over */
 	struct {
@@ -177,7 +180,8 @@ pull_last(int n)
 			json_array_append(list, ev);
 		else if (json_integer_value(json_object_get(msg, "id")) == id)
 			done = true;
-		else if (d.bg_id != 0)
+		else if (d.bg_id != 0 && json_integer_value(json_object_get(
+					     msg, "id")) == d.bg_id)
 			d.bg_answer = json_incref(msg);
 		json_decref(msg);
 	}
@@ -185,7 +189,7 @@ pull_last(int n)
 	if (ev != NULL)
 		first =
 		    (uint64_t)json_integer_value(json_object_get(ev, "seq"));
-	done = first <= d.seen + 1 || json_array_size(list) < (size_t)n;
+	done = first <= d.seen + 1;
 	if (done)
 		json_array_foreach(list, i, ev) take_event(ev);
 	json_decref(list);
@@ -196,7 +200,7 @@ static void
 supd_pull(void)
 {
 	if (!pull_last(EVENTS) && !pull_last(EVENTS * 10) &&
-	    !pull_last(1000000))
+	    !pull_last(EVENTS_MAX))
 		conform_fail(__FILE__, __LINE__, "events have been lost");
 }
 
@@ -358,6 +362,12 @@ supd_kill(const char *path, enum how how)
 		conform_fail(__FILE__, __LINE__, "%s does not run", path);
 }
 
+pid_t
+os_pid(const char *path)
+{
+	return (pid_t)number_of(path, "pid");
+}
+
 static void
 supd_outlive_period(const char *path)
 {
@@ -458,35 +468,144 @@ supd_delete_child(const char *path)
 	return act("remove", path, NULL);
 }
 
-/* When a later question is answered, supd has this one in its mailbox. */
+/* Send one request of many; what it answers is for await_answers(). */
 static void
-supd_begin_terminate(const char *path)
+send_one(const char *method, json_t *params)
+{
+	int64_t id;
+
+	d.client.deadline = in_ns(ANSWER_NS);
+	if (client_send(&d.client, method, params, &id) < 0)
+		conform_fail(__FILE__, __LINE__, "%s: supd is gone", method);
+}
+
+/* Each must have a result and no error. */
+static void
+await_answers(int n)
+{
+	json_t *msg;
+	bool ok;
+
+	while (n-- > 0) {
+		d.client.deadline = in_ns(ANSWER_NS);
+		if (client_recv(&d.client, &msg) < 0)
+			conform_fail(__FILE__, __LINE__, "no answer");
+		ok = json_object_get(msg, "result") != NULL;
+		if (!ok)
+			snprintf(d.said, sizeof(d.said), "%s",
+			    json_string_value(json_object_get(
+				json_object_get(msg, "error"), "message")));
+		json_decref(msg);
+		if (!ok)
+			conform_fail(__FILE__, __LINE__, "%s", d.said);
+	}
+}
+
+static void
+supd_start_many(const char *path, const char *(*spec)(int i), int n)
 {
 	char full[256];
+	int open = 0;
 
 	full_path(path, full, sizeof(full));
+	for (int i = 1; i <= n; i++) {
+		send_one("add", json_pack("{s:s, s:s, s:b, s:I}", "path", full,
+				    "spec", spec(i), "wait", 1, "timeout_ns",
+				    (json_int_t)ANSWER_NS));
+		if (++open == AT_A_TIME) {
+			await_answers(open);
+			supd_pull();
+			open = 0;
+		}
+	}
+	await_answers(open);
+}
+
+static void
+supd_terminate_each(const char *path)
+{
+	json_t *nodes = children_of(path), *node;
+	int open = 0;
+	size_t i;
+
+	json_array_foreach(nodes, i, node)
+	{
+		send_one("stop", json_pack("{s:O, s:b, s:I}", "path",
+				     json_object_get(node, "path"), "wait", 1,
+				     "timeout_ns", (json_int_t)ANSWER_NS));
+		if (++open == AT_A_TIME) {
+			await_answers(open);
+			supd_pull();
+			open = 0;
+		}
+	}
+	await_answers(open);
+	json_decref(nodes);
+}
+
+static void
+supd_kill_each(const char *path)
+{
+	json_t *nodes = children_of(path), *node;
+	size_t i;
+
+	json_array_foreach(nodes, i, node)
+	{
+		pid_t pid =
+		    (pid_t)json_integer_value(json_object_get(node, "pid"));
+
+		if (pid > 1)
+			kill(pid, SIGKILL);
+	}
+	json_decref(nodes);
+}
+
+/* When a later question is answered, supd has this one in its mailbox. */
+static int
+supd_begin_call(enum call call, const char *path, const char *spec)
+{
+	char full[256];
+	json_t *params;
+
+	full_path(path, full, sizeof(full));
+	params = json_pack("{s:s, s:b, s:I}", "path", full, "wait", 1,
+	    "timeout_ns", (json_int_t)ANSWER_NS);
+	if (call == START_CHILD)
+		json_object_set_new(params, "spec", json_string(spec));
+	else if (call != TERMINATE_CHILD)
+		abort();
 	d.client.deadline = in_ns(ANSWER_NS);
-	if (client_send(&d.client, "stop",
-		json_pack("{s:s, s:b, s:I}", "path", full, "wait", 1,
-		    "timeout_ns", (json_int_t)ANSWER_NS),
+	if (client_send(&d.client, call == START_CHILD ? "add" : "stop", params,
 		&d.bg_id) < 0)
 		conform_fail(__FILE__, __LINE__, "stop: supd is gone");
 	json_decref(status("root"));
+	return 0;
 }
 
 static const char *
-supd_end_terminate(void)
+supd_end_call(int handle)
 {
-	json_t *result = NULL;
+	const json_t *error;
 
+	(void)handle;
 	json_decref(status("root"));
 	if (d.bg_answer == NULL)
 		return "pending";
-	result = json_object_get(d.bg_answer, "result");
-	d.bg_id = 0;
+	error = json_object_get(d.bg_answer, "error");
+	if (error != NULL)
+		snprintf(d.said, sizeof(d.said), "%s",
+		    json_string_value(json_object_get(error, "message")));
 	json_decref(d.bg_answer);
 	d.bg_answer = NULL;
-	return result != NULL ? "ok" : "error";
+	d.bg_id = 0;
+	return term_of(error != NULL);
+}
+
+static const char *
+supd_seen_by(int handle)
+{
+	(void)handle;
+	abort();
 }
 
 /* ---- gates ---------------------------------------------------------------
@@ -532,15 +651,21 @@ close_gates(void)
 /* ---- supd ----------------------------------------------------------------
  */
 
+/* The root with sup_test in it, or with none; nobody sees half of it. */
 static bool
-write_conf(void)
+write_conf(const char *text)
 {
-	FILE *f = fopen(d.conf, "w");
+	char next[80];
+	FILE *f;
 
+	snprintf(next, sizeof(next), "%s.new", d.conf);
+	f = fopen(next, "w");
 	if (f == NULL)
 		return false;
-	fputs("supervisor: root\nintensity: 0\nperiod: 1h\nchildren: []\n", f);
-	return fclose(f) == 0;
+	fprintf(f,
+	    "supervisor: root\nintensity: 0\nperiod: 1h\nchildren: [%s]\n",
+	    text);
+	return fclose(f) == 0 && rename(next, d.conf) == 0;
 }
 
 static bool
@@ -566,6 +691,9 @@ start_supd(void)
 			return false;
 		supd_pause();
 	}
+	/* It listens before it has read its configuration. */
+	while (strcmp(supd_state("/"), "running") != 0)
+		supd_pause();
 	d.seen = 0;
 	return true;
 }
@@ -619,7 +747,7 @@ supd_open(void)
 	snprintf(text, sizeof(text), "%s:%s", workers, getenv("PATH"));
 	setenv("PATH", text, 1);
 	d.client = CLIENT_NULL;
-	return write_conf();
+	return write_conf("");
 }
 
 /* Processes that were started by this supd and are still there. */
@@ -686,13 +814,71 @@ supd_end(bool failed)
 	/* Whoever waits at a gate goes on. */
 	for (size_t i = 0; i < d.n_gates; i++)
 		(void)!write(d.gate[i].fd, "oooooooooooooooo", 16);
-	if (failed || supctl("remove", "root/*", NULL) > 0)
+	if (failed || d.configured || supctl("remove", "root/*", NULL) > 0) {
 		stop_supd();
+		write_conf("");
+		d.configured = false;
+	}
 	if (d.bg_answer != NULL)
 		json_decref(d.bg_answer);
 	d.bg_answer = NULL;
 	d.bg_id = 0;
 	close_gates();
+}
+
+/* ---- reload --------------------------------------------------------------
+ */
+
+static const char *
+take_conf(const char *verb, const char *text)
+{
+	if (!write_conf(text))
+		conform_fail(__FILE__, __LINE__, "%s: write", d.conf);
+	return term_of(supctl(verb, d.conf, NULL));
+}
+
+/* From then on supd has another configuration: it lives for this case. */
+static const char *
+supd_start_tree(const char *text)
+{
+	if (d.configured) {
+		stop_supd();
+		write_conf("");
+		if (!start_supd())
+			conform_fail(__FILE__, __LINE__, "supd does not start");
+	}
+	d.configured = true;
+	return take_conf("apply", text);
+}
+
+static const char *
+supd_reload(const char *text)
+{
+	return take_conf("reload", text);
+}
+
+static const char *
+supd_shutdown_of(const char *path)
+{
+	static const char key[] = "\"key\":\"shutdown\",\"value\":\"";
+	static char text[32];
+	char full[256];
+	const char *at;
+
+	full_path(path, full, sizeof(full));
+	supctl("show", full, NULL);
+	at = strstr(d.said, key);
+	if (at == NULL)
+		return "not shown";
+	snprintf(text, sizeof(text), "%s", at + strlen(key));
+	text[strcspn(text, "\"")] = '\0';
+	return text;
+}
+
+static int
+supd_intensity(const char *path)
+{
+	return (int)number_of(path, "intensity");
 }
 
 const struct rig rig_supd = {
@@ -705,8 +891,16 @@ const struct rig rig_supd = {
 	.terminate_child = supd_terminate_child,
 	.restart_child = supd_restart_child,
 	.delete_child = supd_delete_child,
-	.begin_terminate = supd_begin_terminate,
-	.end_terminate = supd_end_terminate,
+	.begin_call = supd_begin_call,
+	.end_call = supd_end_call,
+	.seen_by = supd_seen_by,
+	.start_tree = supd_start_tree,
+	.reload = supd_reload,
+	.shutdown_of = supd_shutdown_of,
+	.intensity = supd_intensity,
+	.start_many = supd_start_many,
+	.terminate_each = supd_terminate_each,
+	.kill_each = supd_kill_each,
 	.state = supd_state,
 	.children = supd_children,
 	.counts = supd_counts,

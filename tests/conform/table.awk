@@ -14,7 +14,7 @@ function result(i, rig, want,    key, r) {
 	r = key in found ? found[key] : "-"
 	asked[key] = 1
 	if (want && r == "-") {
-		print "no test: " key >"/dev/stderr"
+		complain("no test: " key)
 		return "MISSING"
 	}
 	if (!want && r != "-")

@@ -38,6 +38,9 @@
 #define HISTORY_MAX      8192
 /* Frames taken from one link before the others get their turn. */
 #define FRAMES_A_TURN 256
+/* And at most, when the engine is late. */
+#define FRAMES_LATE 65536
+#define LATE_NS     (50 * NS_PER_MS)
 
 bool
 run_grow(void *array, uint32_t *cap, uint32_t len, size_t size)
@@ -228,6 +231,46 @@ run_leave(struct shell *sh)
 	arm_peer(sh, &sh->logger);
 }
 
+/* Take one frame; false: there is none, or not for now. */
+static bool
+take_frame(struct peer *p)
+{
+	struct shell *sh = p->sh;
+	const struct wire_hdr *h;
+	int r;
+
+	if (is_behind(p) || sh->broken)
+		return false;
+	r = link_recv(&p->link, sh->frame, &h, NULL, NULL);
+	if (r < 0)
+		run_broken(sh, p->name, -r);
+	if (r <= 0)
+		return false;
+	p->take(sh, h);
+	/* What it led to comes before the next frame. */
+	run_queue(sh);
+	return true;
+}
+
+/*
+ * We have not run when we should have: a large reload, a busy machine.  What
+ * the bus has said meanwhile counts as if taken just before the deadline that
+ * has passed; else workers that beat, or that have become ready, would be
+ * killed because we are late.
+ */
+static void
+catch_up(struct shell *sh)
+{
+	mono_t now = sh->now, due = engine_deadline(sh->core);
+
+	if (mono_is_never(due) || now.ns - due.ns < LATE_NS || sh->ending)
+		return;
+	sh->now.ns = due.ns - 1;
+	for (int i = 0; i < FRAMES_LATE && take_frame(&sh->bus); i++)
+		continue;
+	sh->now = now;
+}
+
 static void
 on_tick(void *arg)
 {
@@ -235,6 +278,7 @@ on_tick(void *arg)
 	struct event ev = { .kind = EV_TICK };
 
 	run_enter(sh);
+	catch_up(sh);
 	run_post(sh, &ev);
 	effect_end(sh);
 	run_leave(sh);
@@ -245,21 +289,15 @@ on_readable(void *arg)
 {
 	struct peer *p = arg;
 	struct shell *sh = p->sh;
-	const struct wire_hdr *h;
-	int r = 1;
 
-	run_enter(sh);
-	for (int i = 0; i < FRAMES_A_TURN && !is_behind(p) && !sh->broken;
-	     i++) {
-		r = link_recv(&p->link, sh->frame, &h, NULL, NULL);
-		if (r <= 0)
+	/* The time is taken for each frame: the one before may have been long.
+	 */
+	for (int i = 0; i < FRAMES_A_TURN; i++) {
+		run_enter(sh);
+		catch_up(sh);
+		if (!take_frame(p))
 			break;
-		p->take(sh, h);
-		/* What it led to comes before the next frame. */
-		run_queue(sh);
 	}
-	if (r < 0)
-		run_broken(sh, p->name, -r);
 	run_leave(sh);
 }
 

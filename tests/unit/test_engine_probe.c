@@ -5,8 +5,12 @@
  */
 #include "engine_rig.h"
 
+#include "base/clock.h"
+
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define W(keys)                                                                \
 	ROOT "children:\n"                                                     \
@@ -276,6 +280,41 @@ a_beat_keeps_a_worker_and_unwell_does_not(void **state)
 	    look().last_exit, "it says itself that it is unwell");
 }
 
+/*
+ * The engine is stopped while the heartbeat runs out, with a beat waiting for
+ * it.  On a machine so slow that a second heartbeat has passed too, there is
+ * nothing to be said.
+ */
+static void
+a_beat_that_waited_for_a_late_engine_counts(void **state)
+{
+	struct wire_beat beat = { 0 };
+	struct wire_row row;
+	struct wire_id a;
+	mono_t since;
+	int status;
+
+	(void)state;
+	begin(W("heartbeat: 1s"));
+	up(1);
+	since = clock_mono();
+	a = start("root/a");
+	await("ready");
+	beat.slot = a.slot;
+	beat.inc = a.inc;
+	assert_int_equal(kill(r.pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(r.pid, &status, WUNTRACED), r.pid);
+	assert_true(WIFSTOPPED(status));
+	/* Whatever the keeper has to say comes first, and is late. */
+	tell(KEEPER, WIRE_EXECED, 0, &a, NULL);
+	tell(BUS, WIRE_BEAT, 0, &beat, NULL);
+	poll(NULL, 0, 1300);
+	assert_int_equal(kill(r.pid, SIGCONT), 0);
+	row = look();
+	if (clock_mono().ns - since.ns < 1900 * NS_PER_MS)
+		assert_string_equal(row.state, "ready");
+}
+
 #define T(f) cmocka_unit_test_teardown(f, teardown)
 
 int
@@ -291,6 +330,7 @@ main(void)
 		T(ready_by_a_command_is_asked_again_until_it_is_0),
 		T(the_bus_hears_of_the_program_and_not_of_its_hooks),
 		T(a_beat_keeps_a_worker_and_unwell_does_not),
+		T(a_beat_that_waited_for_a_late_engine_counts),
 	};
 
 	return cmocka_run_group_tests_name("engine_probe", tests, NULL, NULL);

@@ -86,7 +86,7 @@ EOF
 	run_supctl 2 start
 	[[ $stderr = *'usage: supctl start '* ]]
 	run_supctl 2 frobnicate
-	run_supctl 2 reload
+	run_supctl 2 scale
 	[[ $stderr = *'not supported yet'* ]]
 	run_supctl 2 ping --timeout 10
 	run_supctl 2 call a nojson

@@ -5,10 +5,12 @@
  *   oracle --beam DIR --seeds A-B      TAP, one line for a batch of seeds
  *   oracle --beam DIR --show SEED      the script, and what both make of it
  *   oracle --beam DIR --script FILE
+ *   oracle --beam DIR --golden SEED    as small as it can be, as a golden case
  *
  * A seed that differs is made as small as it can be, and printed.
  */
 #include "compare.h"
+#include "golden.h"
 #include "machine.h"
 #include "otp.h"
 
@@ -228,6 +230,8 @@ explain(long seed)
 	shrink(&s);
 	printf("# seed %ld, made small:\n", seed);
 	show(&s, true);
+	printf(
+	    "# for tests/golden/core: tests/oracle/run --golden %ld\n", seed);
 }
 
 /* ---- many ---------------------------------------------------------------- */
@@ -333,6 +337,60 @@ run_seeds(long first, long last)
 	return t.differ != 0;
 }
 
+static void
+what_happens(const struct script *s, struct buf *ret)
+{
+	struct buf all = { 0 };
+	const char *at;
+
+	(void)!machine_run(s, &all);
+	for (at = buf_str(&all); *at != '\0'; at += strcspn(at, "\n") + 1)
+		if (at[0] != '=')
+			buf_add(ret, at, strcspn(at, "\n") + 1);
+	buf_fini(&all);
+}
+
+/* Leave out what does nothing, such as a death of who is dead. */
+static void
+prune(struct script *s)
+{
+	struct buf whole = { 0 };
+
+	what_happens(s, &whole);
+	for (int i = s->n_commands - 1; i >= 0; i--)
+		for (int k = s->command[i].n - 1; k >= 0; k--) {
+			struct script t = *s;
+			struct command *c = &t.command[i];
+			struct buf b = { 0 };
+
+			memmove(&c->op[k], &c->op[k + 1],
+			    (size_t)(--c->n - k) * sizeof(c->op[0]));
+			if (c->n == 0)
+				script_drop_command(&t, i);
+			what_happens(&t, &b);
+			if (strcmp(buf_str(&b), buf_str(&whole)) == 0)
+				*s = t;
+			buf_fini(&b);
+		}
+	buf_fini(&whole);
+}
+
+static int
+run_golden(long seed)
+{
+	struct buf text = { 0 };
+	struct script s;
+
+	script_generate(&s, (uint64_t)seed);
+	if (differs(&s))
+		shrink(&s);
+	prune(&s);
+	golden_print(&s, &text);
+	fputs(buf_str(&text), stdout);
+	buf_fini(&text);
+	return 0;
+}
+
 static int
 run_file(const char *name)
 {
@@ -366,7 +424,7 @@ main(int argc, char **argv)
 	if (argc != 5 || strcmp(argv[1], "--beam") != 0) {
 		fprintf(stderr,
 		    "usage: oracle --beam DIR --seeds A-B | --show SEED | "
-		    "--script FILE\n");
+		    "--script FILE | --golden SEED\n");
 		return 2;
 	}
 	rc = otp_start(&otp, argv[2]);
@@ -376,6 +434,8 @@ main(int argc, char **argv)
 	}
 	if (strcmp(argv[3], "--script") == 0) {
 		rc = run_file(argv[4]);
+	} else if (strcmp(argv[3], "--golden") == 0) {
+		rc = run_golden(atol(argv[4]));
 	} else if (strcmp(argv[3], "--show") == 0) {
 		script_generate(&s, strtoull(argv[4], NULL, 10));
 		rc = show(&s, true) ? 0 : 1;

@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define IN_FLIGHT 256
+#define IN_FLIGHT 96
 #define BATCH     100
 #define SHOWN_MAX 5 /* failures that are made small and printed */
 #define LATE      "late\n"
@@ -280,6 +280,10 @@ receive_one(struct tally *t)
 	struct buf text = { 0 };
 	int id = 0, rc = otp_receive(&otp, &id, &text);
 
+	for (int i = 0; rc != 0 && i < IN_FLIGHT; i++)
+		if (jobs[i].used)
+			fprintf(stderr, "oracle: no answer for seed %ld\n",
+			    jobs[i].seed);
 	if (rc != 0)
 		die("OTP", rc);
 	if (id < 0 || id >= IN_FLIGHT || !jobs[id].used)

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The core alone: conf's specs, core's decisions, and a machine on which
- * processes do at once what the words of their command say.  Time is virtual
- * and passes only while somebody takes his time to stop.
- */
+/* The core alone: conf's specs, core's decisions, and a simulated machine. */
 #include "conform.h"
+#include "machine.h"
 
 #include "base/buf.h"
-#include "conf/conf.h"
-#include "core/engine.h"
-#include "core/trace.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -17,425 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define GATES_MAX 16
-
-struct proc {
-	bool alive, held, hangs;
-	uint64_t inc;
-	const struct conf_worker *conf;
-};
-
-struct timed {
-	int64_t at_ns;
-	struct event ev;
-};
-
-struct gate {
-	char name[32];
-	char tokens[256];
-	size_t used;
-};
-
-/* What a call came to; the tag is its place. */
-struct answer {
-	bool there;
-	node_t sup;
-	enum result result;
-	char seen[128]; /* which_children of sup at that time */
-};
-
-static struct {
-	struct engine *e;
-	void *mem;
-	uint32_t cap;
-	struct proc *proc;                 /* by node */
-	const struct conf_child **conf_of; /* by node */
-	struct conf *root_conf;
-	struct conf_child **owned;
-	size_t n_owned, cap_owned;
-	mono_t **window;
-	size_t n_windows, cap_windows;
-	struct event *now_q; /* a ring of cap_q */
-	size_t head, tail, cap_q;
-	struct timed *later;
-	size_t n_later, cap_later;
-	struct gate gate[GATES_MAX];
-	size_t n_gates;
-	uint32_t hanging;      /* told to stop, and not stopping */
-	struct answer *answer; /* by tag */
-	size_t n_answers, cap_answers;
-	uint32_t *number; /* by node: the last of a pool */
-	mono_t now;
-} m;
-
-/* ---- events --------------------------------------------------------------
- */
-
-static void *
-grow(void *p, size_t *cap, size_t n, size_t size)
-{
-	if (n < *cap)
-		return p;
-	*cap = *cap > 0 ? *cap * 2 : 64;
-	p = realloc(p, *cap * size);
-	assert(p != NULL);
-	return p;
-}
-
-static struct event *
-push(enum event_kind kind, node_t n)
-{
-	struct event *ev;
-
-	assert(m.tail - m.head < m.cap_q);
-	ev = &m.now_q[m.tail++ % m.cap_q];
-	*ev = (struct event){ .kind = kind, .node = n, .inc = m.proc[n].inc };
-	return ev;
-}
-
-static void
-push_exit(node_t n, int code, bool is_signal)
-{
-	struct event *ev = push(EV_EXITED, n);
-
-	m.hanging -= m.proc[n].hangs;
-	m.proc[n].alive = m.proc[n].held = m.proc[n].hangs = false;
-	ev->code = code;
-	ev->is_signal = is_signal;
-}
-
-/* Its answer to SIGTERM, after stop=MS. */
-static void
-exit_later(node_t n, int64_t in_ms, int code, bool is_signal)
-{
-	struct timed *t;
-
-	m.later = grow(m.later, &m.cap_later, m.n_later, sizeof(*m.later));
-	t = &m.later[m.n_later++];
-	*t = (struct timed){
-		.at_ns = m.now.ns + in_ms * NS_PER_MS,
-		.ev = { .kind = EV_EXITED,
-		    .node = n,
-		    .inc = m.proc[n].inc,
-		    .code = code,
-		    .is_signal = is_signal },
-	};
-}
-
-/* ---- processes -----------------------------------------------------------
- */
-
-/* The value of `word`=... among the arguments, or NULL. */
-static const char *
-word(const struct conf_worker *w, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (const char *const *a = w->argv + 1; *a != NULL; a++)
-		if (strncmp(*a, name, len) == 0 &&
-		    ((*a)[len] == '=' || (*a)[len] == '\0'))
-			return (*a)[len] == '=' ? *a + len + 1 : *a + len;
-	return NULL;
-}
-
-static struct gate *
-find_gate(const char *name)
-{
-	for (size_t i = 0; i < m.n_gates; i++)
-		if (strcmp(m.gate[i].name, name) == 0)
-			return &m.gate[i];
-	assert(m.n_gates < GATES_MAX);
-	snprintf(m.gate[m.n_gates].name, sizeof(m.gate[0].name), "%s", name);
-	return &m.gate[m.n_gates++];
-}
-
-/* It is at its gate, or has none. */
-static void
-pass_gate(node_t n)
-{
-	struct proc *p = &m.proc[n];
-	const char *name = word(p->conf, "gate");
-	struct gate *g = name != NULL ? find_gate(name) : NULL;
-
-	if (g != NULL && g->tokens[g->used] == '\0') {
-		p->held = true;
-		return;
-	}
-	p->held = false;
-	if (g != NULL && g->tokens[g->used++] != 'o')
-		push_exit(n, 1, false);
-	else
-		push(EV_READY, n);
-}
-
-static void core_gate(const char *name, const char *tokens);
-
-static const char *
-path_of(node_t n)
-{
-	static char text[256];
-
-	return short_path(trace_path(m.e, n, text, sizeof(text)));
-}
-
-static void
-spawn(const struct effect *eff)
-{
-	struct proc *p = &m.proc[eff->node];
-
-	if (p->alive)
-		happened("double", path_of(eff->node), eff->inc, "");
-	*p = (struct proc){
-		.alive = true,
-		.inc = eff->inc,
-		.conf = &m.conf_of[eff->node]->worker,
-	};
-	happened("starting", path_of(eff->node), eff->inc, "pid");
-	push(EV_EXECED, eff->node);
-	pass_gate(eff->node);
-}
-
-static void
-obey(const struct effect *eff)
-{
-	struct proc *p = &m.proc[eff->node];
-	const char *w;
-
-	if (!p->alive || p->inc != eff->inc)
-		return;
-	if (eff->sig == SIGKILL) {
-		push_exit(eff->node, SIGKILL, true);
-	} else if (p->held) { /* it has not come to its handlers yet */
-		push_exit(eff->node, eff->sig, true);
-	} else if (word(p->conf, "hang") != NULL) {
-		p->hangs = true;
-		m.hanging++;
-	} else {
-		int64_t ms = (w = word(p->conf, "stop")) != NULL ? atoi(w) : 0;
-
-		w = word(p->conf, "answer");
-		exit_later(
-		    eff->node, ms, w != NULL ? atoi(w) : eff->sig, w == NULL);
-	}
-}
-
-/* The same as supd/engine/record.c makes of it. */
-static void
-tell_state(const struct effect *eff)
-{
-	bool is_sup = engine_is_sup(m.e, eff->node);
-	const char *kind = NULL;
-	char text[128] = "";
-
-	reason_text(&eff->reason, text, sizeof(text));
-	switch (eff->to) {
-	case CHILD_READY:
-		kind = "ready";
-		break;
-	case CHILD_STOPPING:
-		kind = "stopping";
-		snprintf(text, sizeof(text), "%s", is_sup ? "" : "pid");
-		break;
-	case CHILD_ENDED:
-		kind = is_sup ? "ended" : "exited";
-		break;
-	case CHILD_STOPPED:
-		if (eff->from == CHILD_STARTING &&
-		    reason_is_start_error(&eff->reason))
-			kind = "start_error";
-		else if (eff->from == CHILD_STOPPING ||
-			 eff->from == CHILD_STARTING)
-			kind = "stopped";
-		break;
-	case CHILD_STARTING:
-		if (is_sup) {
-			kind = "starting";
-			text[0] = '\0';
-		}
-		break;
-	case CHILD_WAITING:
-	case CHILD_STATE_N:
-		break;
-	}
-	if (kind != NULL)
-		happened(kind, path_of(eff->node),
-		    engine_incarnation(m.e, eff->node), text);
-}
-
-/* Those that are happenings of their own there. */
-static void
-tell_report(const struct effect *eff)
-{
-	if (eff->report == REPORT_GAVE_UP ||
-	    eff->report == REPORT_AUTO_SHUTDOWN ||
-	    eff->report == REPORT_SHUTDOWN_ERROR)
-		happened(
-		    report_name(eff->report), path_of(eff->node), eff->inc, "");
-	else if (eff->report == REPORT_RESTART)
-		happened(
-		    "restart", path_of(engine_parent(m.e, eff->node)), 0, "");
-}
-
-static const char *
-state_word(node_t n)
-{
-	switch (engine_state(m.e, n)) {
-	case CHILD_READY:
-		return "running";
-	case CHILD_WAITING:
-		return "restarting";
-	case CHILD_STOPPED:
-		return "undefined";
-	case CHILD_STARTING:
-		return "starting";
-	case CHILD_STOPPING:
-		return "stopping";
-	case CHILD_ENDED:
-		return "ended";
-	case CHILD_STATE_N:
-		break;
-	}
-	return "?";
-}
-
-static void
-take_answer(const struct effect *eff)
-{
-	struct answer *a = &m.answer[eff->tag];
-	size_t n = 0;
-
-	a->there = true;
-	a->result = eff->result;
-	if (!engine_has(m.e, a->sup))
-		return;
-	for (node_t k = engine_first_child(m.e, a->sup);
-	     k != NODE_NONE && n < sizeof(a->seen);
-	     k = engine_next_child(m.e, k))
-		n += (size_t)snprintf(a->seen + n, sizeof(a->seen) - n,
-		    "%s%s=%s", n > 0 ? " " : "", engine_name(m.e, k),
-		    state_word(k));
-}
-
-static void
-on_effect(void *ctx, const struct effect *eff)
-{
-	(void)ctx;
-	switch (eff->kind) {
-	case EFF_SPAWN:
-		spawn(eff);
-		break;
-	case EFF_SIGNAL:
-		obey(eff);
-		break;
-	case EFF_STATE:
-		tell_state(eff);
-		break;
-	case EFF_REPORT:
-		tell_report(eff);
-		break;
-	case EFF_REPLY:
-		take_answer(eff);
-		break;
-	case EFF_FREED:
-		m.conf_of[eff->node] = NULL;
-		break;
-	case EFF_DONE:
-		happened("down", "/", 0, "");
-		break;
-	case EFF_PROBE:
-	case EFF_KIND_N:
-		break;
-	}
-}
-
-/* ---- time ----------------------------------------------------------------
- */
-
-static void
-step(const struct event *what)
-{
-	struct effects todo = { on_effect, NULL };
-	struct event ev = *what;
-
-	ev.now = m.now;
-	engine_step(m.e, &ev, &todo);
-	if (m.cap <= 4096)
-		engine_check(m.e);
-}
-
-/* What comes next of that which is not due yet; false: nothing will. */
-static bool
-leap(void)
-{
-	int64_t at = INT64_MAX;
-	size_t best = 0;
-	struct timed t;
-
-	for (size_t i = 0; i < m.n_later; i++) {
-		if (m.later[i].at_ns < at) {
-			at = m.later[i].at_ns;
-			best = i;
-		}
-	}
-	if (m.hanging > 0 && engine_deadline(m.e).ns < at) {
-		m.now = engine_deadline(m.e);
-		step(&(struct event){ .kind = EV_TICK });
-		return true;
-	}
-	if (at == INT64_MAX)
-		return false;
-	if (engine_deadline(m.e).ns < at) {
-		m.now = engine_deadline(m.e);
-		step(&(struct event){ .kind = EV_TICK });
-		return true;
-	}
-	t = m.later[best];
-	memmove(&m.later[best], &m.later[best + 1],
-	    (--m.n_later - best) * sizeof(t));
-	m.now.ns = at > m.now.ns ? at : m.now.ns;
-	if (m.proc[t.ev.node].alive && m.proc[t.ev.node].inc == t.ev.inc)
-		push_exit(t.ev.node, t.ev.code, t.ev.is_signal);
-	return true;
-}
-
-/* Until nothing moves but by a call. */
-static void
-settle(void)
-{
-	for (;;) {
-		if (m.head != m.tail) {
-			struct event ev = m.now_q[m.head++ % m.cap_q];
-
-			step(&ev);
-		} else if (engine_deadline(m.e).ns <= m.now.ns) {
-			step(&(struct event){ .kind = EV_TICK });
-		} else if (!leap()) {
-			return;
-		}
-	}
-}
-
-static void
-core_gate(const char *name, const char *tokens)
-{
-	struct gate *g = find_gate(name);
-
-	memmove(
-	    g->tokens, g->tokens + g->used, strlen(g->tokens + g->used) + 1);
-	g->used = 0;
-	assert(strlen(g->tokens) + strlen(tokens) < sizeof(g->tokens));
-	strcat(g->tokens, tokens);
-	for (node_t n = 1; n <= m.cap; n++) {
-		const char *its =
-		    m.proc[n].held ? word(m.proc[n].conf, "gate") : NULL;
-
-		if (its != NULL && strcmp(its, name) == 0) {
-			pass_gate(n);
-			settle();
-		}
-	}
-}
 
 /* ---- the tree ------------------------------------------------------------
  */
@@ -469,8 +44,8 @@ add_node(node_t parent, const struct conf_child *conf)
 	}
 	window = calloc(conf->sup.spec.intensity + 1, sizeof(*window));
 	assert(window != NULL);
-	m.window =
-	    grow(m.window, &m.cap_windows, m.n_windows, sizeof(*m.window));
+	m.window = machine_grow(
+	    m.window, &m.cap_windows, m.n_windows, sizeof(*m.window));
 	m.window[m.n_windows++] = window;
 	n = engine_add_sup(m.e, parent, conf->name, &conf->sup.spec, window);
 	assert(n != NODE_NONE);
@@ -516,7 +91,7 @@ term(const struct answer *a)
 static void
 keep_conf(struct conf_child *c)
 {
-	m.owned = grow(m.owned, &m.cap_owned, m.n_owned, sizeof(c));
+	m.owned = machine_grow(m.owned, &m.cap_owned, m.n_owned, sizeof(c));
 	m.owned[m.n_owned++] = c;
 }
 
@@ -543,12 +118,12 @@ begin_event(enum event_kind kind, node_t n)
 {
 	struct event ev = { .kind = kind, .node = n };
 
-	m.answer =
-	    grow(m.answer, &m.cap_answers, m.n_answers, sizeof(*m.answer));
+	m.answer = machine_grow(
+	    m.answer, &m.cap_answers, m.n_answers, sizeof(*m.answer));
 	ev.tag = m.n_answers++;
 	m.answer[ev.tag] = (struct answer){ .sup = n };
-	step(&ev);
-	settle();
+	machine_step(&ev);
+	machine_settle();
 	return (int)ev.tag;
 }
 
@@ -564,8 +139,8 @@ core_begin_call(enum call call, const char *path, const char *spec)
 	struct event ev = { .kind = kinds[call], .node = find(path) };
 	struct answer *a;
 
-	m.answer =
-	    grow(m.answer, &m.cap_answers, m.n_answers, sizeof(*m.answer));
+	m.answer = machine_grow(
+	    m.answer, &m.cap_answers, m.n_answers, sizeof(*m.answer));
 	ev.tag = m.n_answers++;
 	a = &m.answer[ev.tag];
 	*a = (struct answer){ .sup = ev.node };
@@ -581,15 +156,15 @@ core_begin_call(enum call call, const char *path, const char *spec)
 		a->sup = engine_parent(m.e, ev.node);
 	if (call == START_CHILD && ev.child == NODE_NONE)
 		return -1;
-	step(&ev);
-	settle();
+	machine_step(&ev);
+	machine_settle();
 	return (int)ev.tag;
 }
 
 static const char *
 core_end_call(int handle)
 {
-	settle();
+	machine_settle();
 	return handle < 0 ? "invalid" : term(&m.answer[handle]);
 }
 
@@ -686,8 +261,8 @@ core_reload(const char *text)
 	keep_conf(c);
 	window = calloc(c->sup.spec.intensity + 1, sizeof(*window));
 	assert(window != NULL);
-	m.window =
-	    grow(m.window, &m.cap_windows, m.n_windows, sizeof(*m.window));
+	m.window = machine_grow(
+	    m.window, &m.cap_windows, m.n_windows, sizeof(*m.window));
 	m.window[m.n_windows++] = window;
 	plan = (struct plan){
 		.spec = &c->sup.spec, .window = window, .child = child
@@ -733,7 +308,7 @@ core_state(const char *path)
 {
 	node_t n = find(path);
 
-	return n != NODE_NONE ? state_word(n) : "none";
+	return n != NODE_NONE ? machine_state_word(n) : "none";
 }
 
 static void
@@ -746,7 +321,7 @@ core_children(const char *path,
 		return;
 	for (node_t n = engine_first_child(m.e, sup); n != NODE_NONE;
 	     n = engine_next_child(m.e, n))
-		each(ctx, engine_name(m.e, n), state_word(n));
+		each(ctx, engine_name(m.e, n), machine_state_word(n));
 }
 
 static struct counts
@@ -786,19 +361,19 @@ core_kill(const char *path, enum how how)
 
 	switch (how) {
 	case NORMAL:
-		push_exit(n, 0, false);
+		machine_exit(n, 0, false);
 		break;
 	case SHUTDOWN:
-		push_exit(n, SIGTERM, true);
+		machine_exit(n, SIGTERM, true);
 		break;
 	case SHUTDOWN_TERM:
-		push_exit(n, TERM_CODE, false);
+		machine_exit(n, TERM_CODE, false);
 		break;
 	case ABNORMAL:
-		push_exit(n, 1, false);
+		machine_exit(n, 1, false);
 		break;
 	case KILL:
-		push_exit(n, SIGKILL, true);
+		machine_exit(n, SIGKILL, true);
 		break;
 	}
 }
@@ -819,7 +394,7 @@ core_terminate_each(const char *path)
 	for (node_t n = engine_first_child(m.e, find(path)); n != NODE_NONE;
 	     n = next) {
 		next = engine_next_child(m.e, n);
-		snprintf(full, sizeof(full), "%s", path_of(n));
+		snprintf(full, sizeof(full), "%s", machine_path(n));
 		EXPECT(core_terminate_child(full), "ok");
 	}
 }
@@ -830,8 +405,8 @@ core_kill_each(const char *path)
 	for (node_t n = engine_first_child(m.e, find(path)); n != NODE_NONE;
 	     n = engine_next_child(m.e, n))
 		if (engine_state(m.e, n) == CHILD_READY)
-			push_exit(n, SIGKILL, true);
-	settle();
+			machine_exit(n, SIGKILL, true);
+	machine_settle();
 }
 
 static void
@@ -892,8 +467,8 @@ core_begin(uint32_t n_nodes)
 	m.e = engine_init(m.mem, m.cap);
 	m.root_conf = load_root();
 	add_node(NODE_NONE, m.root_conf->root);
-	step(&(struct event){ .kind = EV_BOOT });
-	settle();
+	machine_step(&(struct event){ .kind = EV_BOOT });
+	machine_settle();
 }
 
 static void
@@ -942,8 +517,8 @@ const struct rig rig_core = {
 	.incarnation = core_incarnation,
 	.restarts_used = core_restarts_used,
 	.kill = core_kill,
-	.gate = core_gate,
-	.pull = settle,
-	.pause = settle,
+	.gate = machine_let,
+	.pull = machine_settle,
+	.pause = machine_settle,
 	.outlive_period = core_outlive_period,
 };

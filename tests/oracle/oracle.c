@@ -32,6 +32,7 @@ struct job {
 };
 
 static struct otp otp;
+static const char *beam_dir;
 static struct job jobs[IN_FLIGHT];
 
 static _Noreturn void
@@ -274,16 +275,37 @@ put_to_otp(struct job *j)
 	buf_fini(&text);
 }
 
+/* Rarely a script with `&` stays open on a machine that is too busy. */
+static void
+begin_anew(void)
+{
+	int rc;
+
+	otp_stop(&otp);
+	rc = otp_start(&otp, beam_dir);
+	if (rc != 0)
+		die("OTP", rc);
+	for (int i = 0; i < IN_FLIGHT; i++) {
+		if (!jobs[i].used)
+			continue;
+		if (jobs[i].late++ == LATE_MAX)
+			die("OTP", -ETIME);
+		fprintf(stderr, "oracle: no answer for seed %ld; again\n",
+		    jobs[i].seed);
+		put_to_otp(&jobs[i]);
+	}
+}
+
 static void
 receive_one(struct tally *t)
 {
 	struct buf text = { 0 };
 	int id = 0, rc = otp_receive(&otp, &id, &text);
 
-	for (int i = 0; rc != 0 && i < IN_FLIGHT; i++)
-		if (jobs[i].used)
-			fprintf(stderr, "oracle: no answer for seed %ld\n",
-			    jobs[i].seed);
+	if (rc == -ETIME) {
+		begin_anew();
+		return;
+	}
 	if (rc != 0)
 		die("OTP", rc);
 	if (id < 0 || id >= IN_FLIGHT || !jobs[id].used)
@@ -431,7 +453,8 @@ main(int argc, char **argv)
 		    "--script FILE | --golden SEED\n");
 		return 2;
 	}
-	rc = otp_start(&otp, argv[2]);
+	beam_dir = argv[2];
+	rc = otp_start(&otp, beam_dir);
 	if (rc != 0) {
 		fprintf(stderr, "oracle: erl: %s\n", strerror(-rc));
 		return 2;

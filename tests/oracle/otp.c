@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define PATIENCE_MS 60000
+#define PATIENCE_MS 30000
 
 static _Noreturn void
 become_erl(int fd, const char *dir)

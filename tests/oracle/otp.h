@@ -21,7 +21,7 @@ void otp_stop(struct otp *o);
 /* Many may be under way; they come back in any order. */
 must_check int otp_send(struct otp *o, int id, const char *script);
 
-/* Wait at most a minute.  -ETIME; -EPIPE: it has ended. */
+/* Wait at most half a minute.  -ETIME; -EPIPE: it has ended. */
 must_check int otp_receive(struct otp *o, int *ret_id, struct buf *ret_text);
 
 #endif /* ORACLE_OTP_H */

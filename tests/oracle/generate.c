@@ -496,6 +496,12 @@ draw_reload(struct gen *g)
 	if (s->n_reloads == RELOADS_MAX || !s->item[r.sup].is_sup ||
 	    s->item[r.sup].strategy == SIMPLE_ONE_FOR_ONE)
 		return;
+	/* So that there is one that no configuration knows. */
+	for (int id = 2; id <= g->n && chance(g, 60); id++)
+		if (s->item[id].parent == r.sup && !s->item[id].is_static) {
+			add(g, OP_START, id, 0);
+			break;
+		}
 	r.strategy = (enum strategy)pick(g, strategy, 3);
 	r.intensity = pick(g, intensity, 6);
 	r.auto_shutdown = (enum auto_shutdown)pick(g, autos, 3);

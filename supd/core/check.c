@@ -252,6 +252,7 @@ engine_check(const struct engine *e)
 		if (!c->used)
 			continue;
 		check_deadline(e, c);
+		assert(!c->kept || (!c->attached && c->plans > 0));
 		assert(c->exits <= EXITS_MAX && c->retries <= RETRIES_MAX);
 		if (c->is_sup)
 			check_sup(e, c);

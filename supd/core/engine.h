@@ -213,8 +213,9 @@ void engine_set_spawn_interval(struct engine *e, int64_t interval_ns);
  * once.  It answers with EFF_REPLY: RESULT_OK, or RESULT_NOT_FOUND when the
  * supervisor is gone, and then the new nodes are freed, with EFF_FREED.  When
  * a name has been taken by the time of a new node's turn, the child that is
- * there gets the place, and the new node is freed.  RESULT_BUSY: as for calls;
- * the new nodes are freed.
+ * there gets the place, and the new node is freed.  A child that has left by
+ * its turn (deleted, failed to start, temporary) is kept for it, stopped, and
+ * is like a new one.  RESULT_BUSY: as for calls; the new nodes are freed.
  *
  * EV_APPLY does the rest of a reload, in its turn, for the supervisor and then
  * for those below it: children missing from the last plan are stopped, last
@@ -231,7 +232,9 @@ void engine_set_spawn_interval(struct engine *e, int64_t interval_ns);
 struct plan_child {
 	node_t node;
 	const struct worker_spec *worker; /* the new spec; NULL: as it was, or
-	                                     a supervisor (by its own plan) */
+	                                     a supervisor (by its own plan);
+	                                     with a new node: of who has
+	                                     taken its name */
 	bool changed; /* what runs would have to run otherwise */
 	bool adopt;   /* a dynamic child that the file has now, too: it gets
 	                 its place in the order and is configured from now on */

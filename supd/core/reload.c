@@ -3,9 +3,11 @@
  * U-1: a supervisor takes a new configuration, as OTP's code_change does in
  * supervisor.erl, update_childspec.  Nothing is started or stopped here.
  *
- * The slots of all nodes that a plan names are pinned from engine_set_plan()
- * on: by the time the supervisor has come to it some may be freed, but none is
- * somebody else.
+ * All nodes that a plan names are pinned from engine_set_plan() on: a child
+ * that leaves before the supervisor has come to the plan is kept for its place
+ * in it, since OTP's new list has a spec for that name whatever became of the
+ * old one.  The slot of one that is freed all the same (its supervisor is) is
+ * nobody else's until then.
  */
 #include "core/tree.h"
 
@@ -19,10 +21,10 @@ engine_set_plan(struct engine *e, node_t sup, const struct plan *plan)
 	assert(engine_has(e, sup) && s->is_sup);
 	if (s->s.plan != NULL)
 		for (uint32_t i = 0; i < s->s.plan->n; i++)
-			tree_unpin(e, s->s.plan->child[i].node);
+			tree_plan_unpin(e, s->s.plan->child[i].node);
 	s->s.plan = plan;
 	for (uint32_t i = 0; plan != NULL && i < plan->n; i++)
-		tree_pin(e, plan->child[i].node);
+		tree_plan_pin(e, plan->child[i].node);
 }
 
 /* A new node that no supervisor has. */
@@ -36,7 +38,7 @@ static void
 unpin_all(struct engine *e, const struct plan *p)
 {
 	for (uint32_t i = 0; i < p->n; i++)
-		tree_unpin(e, p->child[i].node);
+		tree_plan_unpin(e, p->child[i].node);
 }
 
 void
@@ -190,8 +192,9 @@ find_departed(
 }
 
 /*
- * Who gets the place that the plan has for `c`, which is new, or has been
- * deleted: as in OTP, the child that has taken the name in the meantime.
+ * Who gets the place that the plan has for `c`, which is new, or has left: as
+ * in OTP, the child that has taken the name in the meantime.  One that was to
+ * be forgotten is like a new one.
  */
 static struct node *
 fill_place(
@@ -200,19 +203,25 @@ fill_place(
 	bool maybe = names_may_have(ns, c);
 	struct node *rival = maybe ? find_rival(e, s, c) : NULL;
 	const struct node *was = NULL;
+	bool fresh = is_new(c) || c->kept;
 
 	if (rival != NULL) {
-		tree_free(e, c);
+		if (is_new(c))
+			tree_free(e, c);
+		else
+			c->kept = true; /* another plan may name it, too */
 		tree_detach(e, rival);
 		return rival;
 	}
-	if (is_new(c) && maybe)
+	c->kept = false;
+	if (fresh && maybe)
 		was = find_departed(e, s, c);
 	if (was != NULL) { /* who is down stays down */
 		c->wanted = was->wanted;
 		c->last = was->last;
 		c->last_end = was->last_end;
-	} else if (is_new(c)) {
+	} else if (fresh) {
+		c->wanted = true;
 		c->owed = true;
 	}
 	c->parent = node_id(e, s);
@@ -268,7 +277,7 @@ take_places(
 		if (!c->used)
 			continue;
 		if (!c->planned) {
-			if (c->attached)
+			if (c->attached || (c->dynamic && !k->adopt))
 				continue; /* dynamic: it has its place */
 			c = fill_place(e, s, c, &ns);
 			if (c != was)
@@ -297,7 +306,7 @@ take_missing(struct engine *e, struct node *s)
 		if (c->attached)
 			c->removed = true;
 		else
-			tree_free(e, c); /* deleted, or temporary and over */
+			tree_forget(e, c); /* deleted, or temporary and over */
 	}
 }
 

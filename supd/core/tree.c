@@ -235,9 +235,40 @@ tree_free(struct engine *e, struct node *c)
 	}
 	deadline_clear(e, c);
 	c->used = false;
+	c->kept = false;
 	if (c->calls == 0)
 		release_slot(e, c);
 	emit_freed(e, id);
+}
+
+void
+tree_plan_pin(struct engine *e, node_t n)
+{
+	node_of(e, n)->plans++;
+	tree_pin(e, n);
+}
+
+void
+tree_plan_unpin(struct engine *e, node_t n)
+{
+	struct node *c = node_of(e, n);
+
+	assert(c->plans > 0);
+	if (--c->plans == 0 && c->kept)
+		tree_free(e, c);
+	tree_unpin(e, n);
+}
+
+void
+tree_forget(struct engine *e, struct node *c)
+{
+	const struct node *s = node_of(e, c->parent);
+
+	/* A pool's children have no places. */
+	if (c->plans > 0 && s->s.spec->strategy != SIMPLE_ONE_FOR_ONE)
+		c->kept = true;
+	else
+		tree_free(e, c);
 }
 
 void
@@ -261,7 +292,7 @@ tree_reset_children(struct engine *e, struct node *s)
 		n = c->next;
 		tree_detach(e, c);
 		if (is_mortal(c))
-			tree_free(e, c);
+			tree_forget(e, c);
 	}
 	for (n = s->s.static_first; n != NODE_NONE;) {
 		struct node *c = node_of(e, n);
@@ -278,7 +309,7 @@ tree_remove(struct engine *e, struct node *c)
 	c->batch = false;
 	tree_detach(e, c);
 	if (is_mortal(c))
-		tree_free(e, c);
+		tree_forget(e, c);
 }
 
 bool

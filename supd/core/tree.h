@@ -167,11 +167,13 @@ struct node {
 	                 one that did not come to start it again */
 	bool planned; /* while a reload works: it has its place in the plan */
 	bool batch;   /* while an apply works: it stops or has started it */
+	bool kept;    /* it would be freed, but a plan has a place for it */
 	enum child_state state;
 	enum outcome outcome;
 	uint32_t gen;     /* counts uses of this arena slot */
 	uint32_t calls;   /* that wait in a mailbox and name it, and plans: the
 	                     slot stays, with the name, even if it is freed */
+	uint32_t plans;   /* that name it; each counts as a call, too */
 	uint32_t exits;   /* about it that are in a mailbox, with its gen */
 	uint32_t retries; /* likewise */
 	uint32_t hash;
@@ -238,6 +240,14 @@ void tree_remove(struct engine *e, struct node *c);
 /* Keep the slot of a node, freed or not; let go of it. */
 void tree_pin(struct engine *e, node_t n);
 void tree_unpin(struct engine *e, node_t n);
+/* The same for a node that a plan names. */
+void tree_plan_pin(struct engine *e, node_t n);
+void tree_plan_unpin(struct engine *e, node_t n);
+/*
+ * A child that is in no list any more is freed; but if a plan that waits names
+ * it, it is kept for that, and freed when no plan has given it a place.
+ */
+void tree_forget(struct engine *e, struct node *c);
 /* The child of `s` that is called like `c`, or NULL. */
 struct node *tree_find_like(
     const struct engine *e, const struct node *s, const struct node *c);

@@ -22,16 +22,16 @@ lay_out(struct sup_plan *p, const struct match_sup *s)
 	return 0;
 }
 
+/* What is said of a new worker is for who may have taken its name by then. */
 static void
 put(struct sup_plan *p, const struct match_child *k, node_t n)
 {
-	bool known = k->node != NODE_NONE;
+	bool is_sup = k->conf->is_sup;
 
 	p->child[p->plan.n++] = (struct plan_child){
 		.node = n,
-		.worker =
-		    known && !k->conf->is_sup ? &k->conf->worker.spec : NULL,
-		.changed = k->changed,
+		.worker = is_sup ? NULL : &k->conf->worker.spec,
+		.changed = k->changed || (k->node == NODE_NONE && !is_sup),
 		.adopt = k->adopt,
 	};
 }

@@ -195,6 +195,26 @@ finish(struct reload *r, const char *failure)
 /* ---- its way through the tree ---------------------------------------------
  */
 
+/*
+ * Who has got this place of the plan: the node that was meant for it, or a
+ * child that has taken the name meanwhile; NODE_NONE: nobody.
+ */
+static node_t
+placed(const struct shell *sh, node_t sup, const struct match_child *c,
+    node_t meant)
+{
+	node_t n = meant;
+
+	if (!tree_has(sh, n) || engine_parent(sh->core, n) != sup ||
+	    strcmp(engine_name(sh->core, n), c->conf->name) != 0)
+		n = c->own == NULL
+		        ? engine_find_child(sh->core, sup, c->conf->name)
+		        : NODE_NONE;
+	if (n == NODE_NONE || engine_is_sup(sh->core, n) != c->conf->is_sup)
+		return NODE_NONE;
+	return n;
+}
+
 /* The core has put the plan in force: so do we. */
 static void
 take(struct reload *r, uint32_t i)
@@ -213,12 +233,13 @@ take(struct reload *r, uint32_t i)
 	respec_node(sh, s->sup, gen, s->conf);
 	for (uint32_t k = 0; k < s->n; k++) {
 		struct match_child *c = &s->child[k];
+		node_t meant = p->child[k].node;
+		node_t n = placed(sh, s->sup, c, meant);
 
-		if (c->node != NODE_NONE && !c->conf->is_sup &&
-		    tree_has(sh, c->node) &&
-		    engine_parent(sh->core, c->node) == s->sup)
-			respec_node(sh, c->node, c->own != NULL ? c->own : gen,
-			    c->conf);
+		if (n != NODE_NONE && !c->conf->is_sup &&
+		    (c->node != NODE_NONE || n != meant))
+			respec_node(
+			    sh, n, c->own != NULL ? c->own : gen, c->conf);
 	}
 }
 

@@ -309,6 +309,33 @@ a_busy_supervisor_takes_its_plan_in_its_turn(void **state)
 }
 
 static void
+who_took_a_new_name_runs_as_the_file_says(void **state)
+{
+	struct wire_id a = with_a_busy_root(), c;
+	char text[1024];
+
+	(void)state;
+	ask(5, OP_ADD, "root", 0, 0, "{worker: c, command: [/bin/c, old]}");
+	prepare(1);
+	rewrite(KIDS A1 B1 "  - {worker: c, command: [/bin/c]}\n");
+	config(2, OP_APPLY, 0);
+	prepare(1);
+	exited(a, SIGTERM, true);
+	expect_acked(a);
+	expect(BUS, WIRE_DEAD);
+	expect(LOGGER, WIRE_LOG_FLUSH);
+	assert_int_equal(answer(1, NULL, NULL), CTL_OK);
+	c = start("root/c");
+	assert_int_equal(answer(5, NULL, NULL), CTL_OK);
+	/* The root has taken the plan; its new node is gone. */
+	expect(BUS, WIRE_FORGET);
+	expect(LOGGER, WIRE_LOG_CLOSE);
+	c = replaced(c, "root/c");
+	assert_int_equal(c.inc, 2);
+	assert_int_equal(changes(2, text, sizeof(text)), CTL_OK);
+}
+
+static void
 supd_ends_while_a_reload_waits(void **state)
 {
 	struct wire_id a = with_a_busy_root(), b = a;
@@ -421,6 +448,7 @@ main(void)
 		TEST(a_manual_stop_survives_an_apply),
 		TEST(a_start_that_fails_is_told_by_the_apply),
 		TEST(a_busy_supervisor_takes_its_plan_in_its_turn),
+		TEST(who_took_a_new_name_runs_as_the_file_says),
 		TEST(supd_ends_while_a_reload_waits),
 		TEST(its_caller_may_leave),
 		TEST(a_simulated_crash_touches_nothing),

@@ -256,16 +256,13 @@ a_plan_that_replaces_another_leaves_its_nodes_to_the_caller(void **state)
 	assert_int_equal(add(NODE_NONE, "next"), fresh);
 }
 
-/*
- * While a reload waits, a child of its plan goes; somebody who comes in the
- * meantime must not be taken for it.
- */
+/* A child that the file has now leaves while the reload waits. */
 static void
-the_slot_of_a_child_in_a_plan_is_not_given_away(void **state)
+a_child_that_leaves_before_its_reload_has_its_place(void **state)
 {
 	struct plan_child k[3];
 	struct plan p;
-	node_t a, b, n, other;
+	node_t a, b, n;
 
 	(void)state;
 	boot_two(&a, &b);
@@ -287,10 +284,103 @@ the_slot_of_a_child_in_a_plan_is_not_given_away(void **state)
 	killed_by(n, SIGTERM);
 	assert_int_equal(r.reply.tag, r.tag);
 	assert_int_equal(r.reply.result, RESULT_OK);
+	assert_int_equal(r.n_freed, 0);
+	assert_int_equal(engine_first_child(r.e, NODE_ROOT), n);
+	assert_int_equal(engine_next_child(r.e, n), b);
+	assert_int_equal(engine_state(r.e, n), CHILD_STOPPED);
+	assert_false(engine_is_dynamic(r.e, n));
+	/* For an apply it is as new. */
+	assert_true(engine_is_stale(r.e, n));
+}
+
+static void
+a_start_that_fails_before_its_reload_leaves_its_place(void **state)
+{
+	struct worker_spec other = plain;
+	struct plan_child k[3];
+	struct plan p;
+	node_t a, b, n;
+
+	(void)state;
+	boot_two(&a, &b);
+	n = add(NODE_NONE, "n");
+	call(EV_START_CHILD, NODE_ROOT, n);
+	k[0] = (struct plan_child){ .node = a };
+	k[1] = (struct plan_child){ n, &other, .changed = true, .adopt = true };
+	k[2] = (struct plan_child){ .node = b };
+	p = plan_of(k, 3);
+	reload(NODE_ROOT, &p);
+	assert_int_equal(r.n_replies, 0);
+	tell(EV_SPAWN_FAILED, n, 2);
+	assert_int_equal(r.n_replies, 2);
+	assert_int_equal(engine_next_child(r.e, a), n);
+	assert_int_equal(engine_next_child(r.e, n), b);
+	assert_int_equal(engine_state(r.e, n), CHILD_STOPPED);
+	assert_ptr_equal(engine_worker_spec(r.e, n), &other);
+	call(EV_DELETE_CHILD, n, NODE_NONE);
+	assert_int_equal(r.reply.result, RESULT_OK);
+	assert_int_equal(engine_next_child(r.e, a), b);
+}
+
+/* Two plans name it; the first one leaves it out. */
+static void
+a_child_between_two_plans_is_kept_for_the_later(void **state)
+{
+	struct worker_spec once = plain;
+	struct plan_child out[1], in[2];
+	struct plan p, q;
+	node_t a, x;
+
+	(void)state;
+	once.restart = TEMPORARY;
+	a = add(NODE_ROOT, "a");
+	x = engine_add_worker(r.e, NODE_ROOT, "x", &once);
+	step((struct event){ .kind = EV_BOOT });
+	tell(EV_EXECED, a, 0);
+	tell(EV_EXECED, x, 0);
+	call(EV_TERMINATE_CHILD, a, NODE_NONE); /* the root is busy */
+	exits(x, 0);
+	out[0] = (struct plan_child){ .node = a };
+	in[0] = (struct plan_child){ .node = x, .worker = &plain };
+	in[1] = (struct plan_child){ .node = a };
+	p = plan_of(out, 1);
+	q = plan_of(in, 2);
+	q.window = r.window[2];
+	reload(NODE_ROOT, &p);
+	reload(NODE_ROOT, &q);
+	killed_by(a, SIGTERM);
+	assert_int_equal(r.n_replies, 3);
+	assert_int_equal(r.n_freed, 0);
+	assert_int_equal(engine_first_child(r.e, NODE_ROOT), x);
+	assert_int_equal(engine_next_child(r.e, x), a);
+}
+
+/* It is added again while the reload waits: that one gets the place. */
+static void
+a_child_that_is_kept_for_nothing_is_freed(void **state)
+{
+	struct plan_child k[1];
+	struct plan p;
+	node_t a, b, n, again;
+
+	(void)state;
+	boot_two(&a, &b);
+	n = add(NODE_NONE, "n");
+	call(EV_START_CHILD, NODE_ROOT, n);
+	again = add(NODE_NONE, "n");
+	call(EV_START_CHILD, NODE_ROOT, again);
+	k[0] = (struct plan_child){ .node = n, .adopt = true };
+	p = plan_of(k, 1);
+	reload(NODE_ROOT, &p);
+	tell(EV_SPAWN_FAILED, n, 2);
+	assert_true(engine_has(r.e, n));
+	tell(EV_EXECED, again, 0);
+	assert_int_equal(r.n_replies, 3);
 	assert_false(engine_has(r.e, n));
-	assert_int_equal(engine_first_child(r.e, NODE_ROOT), b);
-	other = add(NODE_NONE, "other");
-	assert_int_equal(other, n); /* but now it may be */
+	assert_int_equal(r.n_freed, 1);
+	assert_int_equal(engine_first_child(r.e, NODE_ROOT), again);
+	/* Its slot is free. */
+	assert_int_equal(add(NODE_NONE, "next"), n);
 }
 
 static void
@@ -679,7 +769,10 @@ main(void)
 		TEST(a_supervisor_that_is_gone_takes_its_plans_new_nodes_along),
 		TEST(
 		    a_plan_that_replaces_another_leaves_its_nodes_to_the_caller),
-		TEST(the_slot_of_a_child_in_a_plan_is_not_given_away),
+		TEST(a_child_that_leaves_before_its_reload_has_its_place),
+		TEST(a_start_that_fails_before_its_reload_leaves_its_place),
+		TEST(a_child_between_two_plans_is_kept_for_the_later),
+		TEST(a_child_that_is_kept_for_nothing_is_freed),
 		TEST(a_reload_too_many_is_busy_and_frees_its_new_nodes),
 		TEST(what_a_reload_replaces_is_unused_from_its_answer_on),
 		TEST(a_stop_whose_later_stages_are_gone_ends_with_a_kill),

@@ -216,6 +216,13 @@ waiting(struct shell *sh, node_t n, const struct effect *eff)
 	log_info("%s: waiting %s", text_short(sh->nodes[n].path), text);
 }
 
+static void
+forget_last_words(struct node *nd)
+{
+	free(nd->last_words);
+	nd->last_words = NULL;
+}
+
 void
 record_state(struct shell *sh, const struct effect *eff)
 {
@@ -223,6 +230,11 @@ record_state(struct shell *sh, const struct effect *eff)
 	bool is_sup = sh->nodes[n].conf->is_sup;
 	char text[WIRE_TEXT_MAX];
 
+	/* It has ended anew, or is about to. */
+	if (eff->to != CHILD_STARTING && eff->to != CHILD_READY &&
+	    eff->from != CHILD_STOPPED && eff->from != CHILD_WAITING &&
+	    eff->from != CHILD_ENDED)
+		forget_last_words(&sh->nodes[n]);
 	switch (eff->to) {
 	case CHILD_STARTING:
 		if (is_sup)

@@ -3,8 +3,10 @@
 
 #include "engine/gen.h"
 #include "engine/probe.h"
+#include "engine/text.h"
 #include "engine/tree.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool
@@ -37,6 +39,22 @@ same_health(const struct conf_worker *a, const struct conf_worker *b)
 	       same_text(a->health.addr, b->health.addr);
 }
 
+/* "exec ./old: No such file or directory" stays that of ./old. */
+static void
+keep_last_words(struct shell *sh, node_t n)
+{
+	struct node *nd = &sh->nodes[n];
+	struct reason last = engine_last_reason(sh->core, n);
+	char text[WIRE_TEXT_MAX];
+
+	if (nd->conf->is_sup || nd->last_words != NULL)
+		return;
+	if (last.kind == REASON_SPAWN || last.kind == REASON_HOOK ||
+	    last.kind == REASON_TIMEOUT)
+		nd->last_words =
+		    strdup(text_reason(sh, n, &last, text, sizeof(text)));
+}
+
 void
 respec_node(
     struct shell *sh, node_t n, struct gen *gen, const struct conf_child *conf)
@@ -45,6 +63,7 @@ respec_node(
 	const struct conf_child *old = nd->conf;
 	struct gen *old_gen = nd->gen;
 
+	keep_last_words(sh, n);
 	nd->conf = conf;
 	nd->gen = gen_ref(gen);
 	gen_unref(old_gen); /* alive until the end of the turn */

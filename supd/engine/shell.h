@@ -68,9 +68,11 @@ struct node {
 	uint32_t n_signals;  /* sent to this incarnation by the core */
 	struct ready *ready; /* what its readiness asks, or NULL */
 	struct probe *probe; /* what its health asks, or NULL */
-	char *status;    /* sd_notify STATUS= of this incarnation, or NULL */
-	char *last_line; /* output before the last bad end, or NULL */
-	char *complaint; /* why it was last found unhealthy, or NULL */
+	char *status;     /* sd_notify STATUS= of this incarnation, or NULL */
+	char *last_line;  /* output before the last bad end, or NULL */
+	char *complaint;  /* why it was last found unhealthy, or NULL */
+	char *last_words; /* how it last ended, if an older configuration has
+	                     to tell it, or NULL */
 };
 
 /* Of its program, while that runs; else 0. */

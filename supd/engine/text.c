@@ -146,13 +146,24 @@ hook_words(
 	    strerror(r->code));
 }
 
+static bool
+is_last(const struct shell *sh, node_t n, const struct reason *r)
+{
+	struct reason last = engine_last_reason(sh->core, n);
+
+	return r->kind == last.kind && r->under == last.under &&
+	       r->step == last.step && r->code == last.code;
+}
+
 const char *
 text_reason(const struct shell *sh, node_t n, const struct reason *r, char *buf,
     size_t len)
 {
 	const struct node *nd = &sh->nodes[n];
 
-	if (r->kind == REASON_SPAWN) {
+	if (nd->last_words != NULL && is_last(sh, n, r)) {
+		strlcpy(buf, nd->last_words, len);
+	} else if (r->kind == REASON_SPAWN) {
 		if (nd->prep_text != NULL && r->code == nd->prep_error)
 			strlcpy(buf, nd->prep_text, len);
 		else

@@ -37,6 +37,7 @@ node_clear(struct node *nd)
 	free(nd->status);
 	free(nd->last_line);
 	free(nd->complaint);
+	free(nd->last_words);
 	*nd = (struct node){ .log_owed = log_owed, .bus_owed = bus_owed };
 }
 

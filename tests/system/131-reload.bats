@@ -262,6 +262,8 @@ remember_pids() {
 	run_supctl apply
 	assert_node one state ready
 	assert_node new state ready
+	# What failed was the other program.
+	assert_node one last_exit 'exec nosuchprogram: No such file or directory'
 }
 
 @test "a pool's children are made again of the new template" {

@@ -145,8 +145,6 @@ concerns(const struct script *s, const struct line *l, int sup)
 {
 	int parent = s->item[l->id].parent;
 
-	if (is_word(l, "root_stop") || is_word(l, "start_given_up"))
-		return false;
 	if (is_word(l, "which") || is_word(l, "gave_up") ||
 	    is_word(l, "pool_errors"))
 		return l->id == sup;
@@ -177,14 +175,6 @@ by_text(const void *a, const void *b)
 	const struct line *const *x = a, *const *y = b;
 
 	return strcmp((*x)->text, (*y)->text);
-}
-
-static int
-by_id(const void *a, const void *b)
-{
-	const struct line *const *x = a, *const *y = b;
-
-	return (*x)->id - (*y)->id;
 }
 
 static void
@@ -222,46 +212,6 @@ project(const struct script *s, const struct tale *t, int step, int sup,
 		buf_printf(ret, "%s%s", i > 0 ? ", " : "", pick[i]->text);
 }
 
-/* The root's stop during a start: who of the running is stopped, in order. */
-static void
-project_stops(const struct script *s, const struct tale *t, int from, int sup,
-    const bool *running, struct buf *ret)
-{
-	bool seen[ITEMS_MAX + 1] = { false };
-	int n = 0;
-
-	for (int i = 0; i < t->n; i++) {
-		const struct line *l = &t->line[i];
-
-		if (l->step < from || !is_stop(l) || !running[l->id] ||
-		    seen[l->id] || s->item[l->id].parent != sup)
-			continue;
-		seen[l->id] = true;
-		pick[n++] = l;
-	}
-	if (is_pool(s, sup))
-		qsort(pick, (size_t)n, sizeof(pick[0]), by_id);
-	for (int i = 0; i < n; i++)
-		buf_printf(ret, "%sstop %d", i > 0 ? ", " : "", pick[i]->id);
-}
-
-/* At which command the root's stop gave up a start, if it did. */
-static int
-root_stop(const struct tale *t, bool *ret_running)
-{
-	int from = COMMANDS_MAX;
-	bool given_up = false;
-
-	for (int i = 0; i < t->n; i++) {
-		given_up |= is_word(&t->line[i], "start_given_up");
-		if (is_word(&t->line[i], "root_stop")) {
-			from = t->line[i].step;
-			ret_running[t->line[i].id] = true;
-		}
-	}
-	return given_up ? from : COMMANDS_MAX;
-}
-
 static bool
 same(struct buf *two, const struct script *s, int step, int sup,
     struct buf *ret_text)
@@ -286,28 +236,19 @@ bool
 compare(const struct script *s, const char *ours, const char *theirs,
     struct buf *ret_text)
 {
-	bool running[ITEMS_MAX + 1] = { false };
-	int from;
-
 	if (strcmp(ours, theirs) == 0)
 		return true;
 	read_tale(s, &tales[0], ours);
 	read_tale(s, &tales[1], theirs);
 	copy_self(&tales[0], &tales[1]);
-	from = root_stop(&tales[0], running);
-	for (int step = 0; step < s->n_commands && step <= from; step++)
+	for (int step = 0; step < s->n_commands; step++)
 		for (int sup = 0; sup <= ITEMS_MAX; sup++) {
 			struct buf two[2] = { { 0 }, { 0 } };
 
 			if (sup > 0 && !s->item[sup].is_sup)
 				continue;
 			for (int k = 0; k < 2; k++)
-				if (step < from)
-					project(
-					    s, &tales[k], step, sup, &two[k]);
-				else
-					project_stops(s, &tales[k], from, sup,
-					    running, &two[k]);
+				project(s, &tales[k], step, sup, &two[k]);
 			if (!same(two, s, step, sup, ret_text))
 				return false;
 		}

@@ -15,13 +15,9 @@
  *
  * Where we differ on purpose:
  *   D3  a stopped child that ends `normal` or `shutdown` has obeyed; OTP
- *       reports it when it is permanent;
- *   T-6 the root's stop gives up the starts in progress, OTP waits for them:
- *       from there on only the order of stops is compared.
- * And two things are not drawn (generate.c): an intensity that is lowered and
- * raised again, since our window forgets what a lower one has no room for; a
- * temporary child that a reload leaves out and a later one names again, whose
- * node may be gone by then.
+ *       reports it when it is permanent.
+ * And one thing is not drawn (generate.c): an intensity that is lowered and
+ * raised again, since our window forgets what a lower one has no room for.
  *
  * On a difference writes the first one to `ret_text` and returns false.
  */

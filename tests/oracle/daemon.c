@@ -9,6 +9,10 @@
  * What it cannot see of supd from outside, the reports that a child has ended
  * or failed to start, is left out of the comparison; the rest is as in
  * compare.h.  A call is answered in supctl's terms, see fits().
+ *
+ * The root's stop is supd's own, which gives up the starts in progress where
+ * OTP waits for them; so it is drawn only when all is at rest, and then both
+ * must do the same.
  */
 #include "compare.h"
 #include "live.h"

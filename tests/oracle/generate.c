@@ -407,28 +407,6 @@ is_listed(const struct reload *r, int id)
 	return false;
 }
 
-/*
- * A temporary child that has left may be on its way down when it is to come
- * back: we have forgotten its node by then, OTP makes a new spec.
- */
-static bool
-is_passing(const struct gen *g, int sup, int id)
-{
-	const struct script *s = g->s;
-	bool passing =
-	    s->item[id].is_static && s->item[id].restart == TEMPORARY;
-
-	for (int i = 0; i < s->n_reloads; i++)
-		for (int k = 0; s->reload[i].sup == sup && k < s->reload[i].n;
-		     k++)
-			if (s->reload[i].child[k].id == id)
-				passing = s->item[id].is_sup
-				              ? passing
-				              : s->reload[i].child[k].restart ==
-				                    TEMPORARY;
-	return passing;
-}
-
 /* Some leave, some come, some change, and the order may. */
 static void
 draw_list(struct gen *g, struct reload *r)
@@ -442,8 +420,7 @@ draw_list(struct gen *g, struct reload *r)
 	for (int id = 2; id <= g->n; id++) {
 		const struct item *it = &g->s->item[id];
 
-		if (it->parent == r->sup && !is_listed(r, id) &&
-		    !is_passing(g, r->sup, id) && chance(g, 40))
+		if (it->parent == r->sup && !is_listed(r, id) && chance(g, 40))
 			r->child[r->n++] = (struct reload_child){ id,
 				it->restart, it->significant, it->shutdown_ms };
 	}
@@ -568,8 +545,8 @@ generate(struct gen *g)
 	n = 3 + (int)draw(g, 12);
 	for (int i = 0; i < n && s->n_commands < COMMANDS_MAX - 6; i++)
 		draw_command(g);
-	/* T-6: a reload behind a start would find it given up. */
-	if (g->live || g->reloads || chance(g, 80)) {
+	/* A daemon's stop gives up what it has not started yet: daemon.c. */
+	if (g->live || chance(g, 80)) {
 		add(g, OP_DRAIN, 0, 0);
 		add(g, OP_WHICH, 0, 0);
 	}

@@ -44,10 +44,9 @@ static struct machine {
 	uint32_t head, tail;
 	struct event kill[ITEMS_MAX + 1]; /* these go first */
 	int n_kills;
-	int waiting;   /* for time to pass */
-	bool stopping; /* the root has been told to stop */
-	bool clears;   /* a restart_child empties the window, as supctl does */
-	bool odd;      /* supctl cannot say this */
+	int waiting; /* for time to pass */
+	bool clears; /* a restart_child empties the window, as supctl does */
+	bool odd;    /* supctl cannot say this */
 	mono_t now;
 	struct call call[COMMANDS_MAX * OPS_MAX + 1]; /* by tag */
 	uint64_t n_calls;
@@ -216,12 +215,6 @@ on_signal(const struct effect *eff)
 }
 
 static void
-give_up_start(int id)
-{
-	buf_printf(m.out, "start_given_up %d\n", id);
-}
-
-static void
 on_sup_state(const struct effect *eff)
 {
 	int id = nodes_item(eff->node);
@@ -253,7 +246,10 @@ static void
 on_report(const struct effect *eff)
 {
 	int id = nodes_item(eff->node);
+	bool of_top = engine_parent(m.e, eff->node) == NODE_ROOT;
 
+	if (of_top && eff->report != REPORT_GAVE_UP)
+		return; /* OTP's is no supervisor */
 	switch (eff->report) {
 	case REPORT_CHILD_TERMINATED:
 		buf_printf(m.out, "terminated %d\n", id);
@@ -283,7 +279,7 @@ on_reply(uint64_t tag, const char *result)
 {
 	const struct call *c = &m.call[tag];
 
-	if (c->op == OP_RELOAD)
+	if (c->op == OP_RELOAD || c->op == OP_SHUTDOWN)
 		return; /* it is, whoever is there to say so */
 	m.odd |= c->op == OP_RESTART && strcmp(result, "restarting") == 0;
 	buf_printf(m.out, "reply %d %s %s\n", c->id, op_names[c->op], result);
@@ -301,6 +297,8 @@ static void
 on_effect(void *ctx, const struct effect *eff)
 {
 	(void)ctx;
+	if (eff->node == NODE_ROOT)
+		return;
 	switch (eff->kind) {
 	case EFF_SPAWN:
 		on_spawn(eff);
@@ -313,8 +311,6 @@ on_effect(void *ctx, const struct effect *eff)
 			became_ready(nodes_item(eff->node), eff->node);
 		if (engine_is_sup(m.e, eff->node))
 			on_sup_state(eff);
-		else if (eff->to == CHILD_STARTING && m.stopping)
-			give_up_start(nodes_item(eff->node));
 		break;
 	case EFF_REPORT:
 		on_report(eff);
@@ -660,24 +656,16 @@ which_all(void)
 			which(id);
 }
 
-/* Starts in progress are given up when the root is stopped; OTP waits. */
+/* As its parent does: it is told when it has been started (T-6). */
 static void
 shut_down(void)
 {
-	struct event ev = { .kind = EV_SHUTDOWN };
-
-	buf_puts(m.out, "root_stop 0\n");
-	for (int id = 1; id <= ITEMS_MAX; id++) {
-		node_t n = m.s->item[id].used ? nodes_find(id) : NODE_NONE;
-
-		if (m.proc[id].life == LIFE_RUNNING)
-			buf_printf(m.out, "root_stop %d\n", id);
-		if (m.proc[id].life == LIFE_HELD_START ||
-		    (n != NODE_NONE && engine_state(m.e, n) == CHILD_WAITING))
-			give_up_start(id);
-	}
-	m.stopping = true;
-	step(&ev);
+	m.call[++m.n_calls] = (struct call){ OP_SHUTDOWN, 1 };
+	step(&(struct event){
+	    .kind = EV_TERMINATE_CHILD,
+	    .node = nodes_find(1),
+	    .tag = m.n_calls,
+	});
 }
 
 static bool
@@ -743,7 +731,6 @@ run(const struct script *s, struct buf *out, bool clears)
 	m.out = out;
 	m.e = engine_init(memory, NODES_CAP);
 	nodes_init(m.e, s);
-	nodes_add(NODE_NONE, 1);
 	for (int i = 0; i < s->n_commands; i++) {
 		buf_puts(out, "=\n");
 		if (!run_command(&s->command[i]))

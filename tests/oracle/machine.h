@@ -5,7 +5,9 @@
 #include "script.h"
 
 /*
- * Run a script on supd's core and a simulated machine, in virtual time.
+ * Run a script on supd's core and a simulated machine, in virtual time.  The
+ * script's root is a child of the engine's, and `shutdown` is that one's
+ * terminate_child: T-6 without what EV_SHUTDOWN adds to it, which OTP has not.
  *
  * What happens is written to `out`, one line each, "=" before each command:
  *
@@ -16,8 +18,6 @@
  *   shutdown_error ID REASON
  *   reply ID OP RESULT
  *   which SUP ID=STATE ...
- *   root_stop ID                               runs when the root is stopped
- *   start_given_up ID                          because of that
  *
  * Returns false if the machine would not come to rest.
  */

@@ -74,30 +74,12 @@ fill_sup(struct sup_spec *s, const struct item *it, enum strategy strategy,
 	*s = (struct sup_spec){
 		.strategy = strategy,
 		.auto_shutdown = autos,
-		.restart = it->restart,
+		.restart = it->parent != 0 ? it->restart : TEMPORARY,
 		.significant = it->significant,
 		.intensity = (uint32_t)intensity,
 		.period_ns = it->period_s * NS_PER_S,
 		.shutdown_deadline_ns = -1,
 	};
-}
-
-void
-nodes_init(struct engine *e, const struct script *s)
-{
-	memset(&t, 0, offsetof(typeof(t), window));
-	t.e = e;
-	t.s = s;
-	for (int id = 1; id <= ITEMS_MAX; id++) {
-		const struct item *it = &s->item[id];
-
-		if (!it->used)
-			continue;
-		fill_sup(&t.sup[id], it, it->strategy, it->intensity,
-		    it->auto_shutdown);
-		fill_worker(&t.worker[id], it, it->restart, it->significant,
-		    it->shutdown_ms);
-	}
 }
 
 /* ---- nodes -----------------------------------------------------------------
@@ -174,6 +156,31 @@ nodes_add(node_t parent, int id)
 	return n;
 }
 
+void
+nodes_init(struct engine *e, const struct script *s)
+{
+	static const struct sup_spec above = { .shutdown_deadline_ns = -1,
+		.period_ns = NS_PER_S };
+	node_t top;
+
+	memset(&t, 0, offsetof(typeof(t), window));
+	t.e = e;
+	t.s = s;
+	for (int id = 1; id <= ITEMS_MAX; id++) {
+		const struct item *it = &s->item[id];
+
+		if (!it->used)
+			continue;
+		fill_sup(&t.sup[id], it, it->strategy, it->intensity,
+		    it->auto_shutdown);
+		fill_worker(&t.worker[id], it, it->restart, it->significant,
+		    it->shutdown_ms);
+	}
+	top = engine_add_sup(e, NODE_NONE, "0", &above, new_window());
+	assert(top == NODE_ROOT);
+	nodes_add(top, 1);
+}
+
 node_t
 nodes_name(int id)
 {
@@ -187,7 +194,7 @@ nodes_find(int id)
 	node_t p;
 
 	if (id == 1)
-		return NODE_ROOT;
+		return t.made[1][0];
 	p = nodes_find(t.s->item[id].parent);
 	snprintf(name, sizeof(name), "%d", id);
 	return p != NODE_NONE ? engine_find_child(t.e, p, name) : NODE_NONE;

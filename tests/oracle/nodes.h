@@ -11,6 +11,11 @@
 #define NODES_CAP  256
 #define NODES_EACH 8 /* of one item: attached, deleted, about to be started */
 
+/*
+ * The script's root, with what is configured below it, is the only child of
+ * the engine's: a temporary one, so that what becomes of it is its own affair,
+ * as it is in OTP, where its parent is no supervisor.
+ */
 void nodes_init(struct engine *e, const struct script *s);
 
 /* An item, with its configured children, as it is configured by now. */

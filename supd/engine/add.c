@@ -8,29 +8,48 @@
 #include "engine/text.h"
 #include "engine/tree.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 /*
+ * The number that a child's name is, or 0.  Names are short, but not so short
+ * that no number were too large to count on from; such a one is never reached.
+ */
+static uint64_t
+number_of(const char *name)
+{
+	uint64_t n = 0;
+
+	for (; *name >= '0' && *name <= '9'; name++) {
+		if (n > UINT64_MAX / 100)
+			return 0;
+		n = n * 10 + (uint64_t)(*name - '0');
+	}
+	return *name == '\0' ? n : 0;
+}
+
+/*
  * A name for one more child of a simple_one_for_one supervisor: a number that
  * nobody there has or had.  Those before it may still wait for their turn to
- * start, outside of the tree, so the last number given is remembered.
+ * start, outside of the tree, so the last number given is remembered; with it
+ * the children are looked at once, and again after a reload.
  */
 static void
 pick_name(struct shell *sh, node_t sup, char *buf, size_t len)
 {
-	uint32_t n = sh->nodes[sup].last_number + 1;
+	struct node *nd = &sh->nodes[sup];
 
-	for (node_t c = engine_first_child(sh->core, sup); c != NODE_NONE;
-	     c = engine_next_child(sh->core, c)) {
-		uint32_t k =
-		    (uint32_t)strtoul(engine_name(sh->core, c), NULL, 10);
+	for (node_t c = nd->numbered ? NODE_NONE
+	                             : engine_first_child(sh->core, sup);
+	     c != NODE_NONE; c = engine_next_child(sh->core, c)) {
+		uint64_t k = number_of(engine_name(sh->core, c));
 
-		if (k >= n)
-			n = k + 1;
+		if (k > nd->last_number)
+			nd->last_number = k;
 	}
-	sh->nodes[sup].last_number = n;
-	snprintf(buf, len, "%u", n);
+	nd->numbered = true;
+	snprintf(buf, len, "%" PRIu64, ++nd->last_number);
 }
 
 static int
@@ -88,7 +107,11 @@ find_sup(struct shell *sh, uint64_t tag, const char *path)
 static bool
 name_taken(struct shell *sh, uint64_t tag, node_t sup, const char *name)
 {
-	node_t there = engine_find_child(sh->core, sup, name);
+	bool pool =
+	    sh->nodes[sup].conf->sup.spec.strategy == SIMPLE_ONE_FOR_ONE;
+	/* A pool's names are ours, and looking through it takes its time. */
+	node_t there =
+	    pool ? NODE_NONE : engine_find_child(sh->core, sup, name);
 	char text[WIRE_PATH_MAX + 96];
 
 	if (there == NODE_NONE)

@@ -66,6 +66,7 @@ respec_node(
 	keep_last_words(sh, n);
 	nd->conf = conf;
 	nd->gen = gen_ref(gen);
+	nd->numbered = false;
 	gen_unref(old_gen); /* alive until the end of the turn */
 	if (conf->is_sup)
 		return;

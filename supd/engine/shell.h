@@ -40,7 +40,8 @@ struct node {
 	uint64_t uid;    /* tells users of one node_t apart */
 	char *path;      /* "root/web/api" */
 	mono_t *window;  /* of a supervisor */
-	uint32_t last_number;        /* given to a child of a pool */
+	uint64_t last_number;        /* given to a child of a pool */
+	bool numbered;               /* no child of it has a higher one */
 	int32_t pid;                 /* of the program; 0: none */
 	bool pid_gone;               /* it has ended, but not yet its state */
 	uint64_t sent_inc;           /* the last one the keeper was told of */

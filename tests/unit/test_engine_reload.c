@@ -433,6 +433,51 @@ a_simulated_crash_touches_nothing(void **state)
 	expect_quiet(KEEPER);
 }
 
+#define POOL(intensity)                                                        \
+	"supervisor: root\nintensity: " intensity "\n"                         \
+	"strategy: simple_one_for_one\n"                                       \
+	"template: {command: [/bin/job], restart: temporary}\n"
+
+static struct wire_id
+add_job(uint64_t tag, const char *path)
+{
+	struct wire_row row;
+	struct wire_id id;
+
+	ask(tag, OP_ADD, "root", 0, 0, "[]");
+	prepare(1);
+	id = start(path);
+	assert_int_equal(answer(tag, NULL, &row), CTL_OK);
+	assert_string_equal(row.path, path);
+	return id;
+}
+
+/* Neither the number of one that lives nor that of one that has ended. */
+static void
+a_pool_counts_on_after_a_reload(void **state)
+{
+	struct wire_id id;
+	char text[256];
+
+	(void)state;
+	begin(POOL("3"));
+	expect(KEEPER, WIRE_UP);
+	add_job(1, "root/1");
+	add_job(2, "root/2");
+	id = add_job(3, "root/3");
+	exited(id, 0, false);
+	expect_acked(id);
+	expect(LOGGER, WIRE_LOG_FLUSH);
+	expect(LOGGER, WIRE_LOG_CLOSE);
+	expect(BUS, WIRE_DEAD);
+	expect(BUS, WIRE_FORGET);
+	rewrite(POOL("4"));
+	config(4, OP_APPLY, 0);
+	assert_int_equal(changes(4, text, sizeof(text)), CTL_OK);
+	add_job(5, "root/4");
+	add_job(6, "root/5");
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
 
 int
@@ -452,6 +497,7 @@ main(void)
 		TEST(supd_ends_while_a_reload_waits),
 		TEST(its_caller_may_leave),
 		TEST(a_simulated_crash_touches_nothing),
+		TEST(a_pool_counts_on_after_a_reload),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

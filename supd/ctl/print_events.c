@@ -54,7 +54,7 @@ print_log_line(FILE *out, const json_t *line, int64_t wall_ns)
 
 /*
  * What happened, in words: some kinds say it all in their text, to others the
- * text only adds ("starting" "pid 42").
+ * text only adds ("starting, pid 42"), to one it belongs ("waiting 5s ...").
  */
 static void
 cell_story(struct table *t, const json_t *event)
@@ -63,12 +63,13 @@ cell_story(struct table *t, const json_t *event)
 		"signal", "added", "removed", "waiting" };
 	const char *kind = ctl_str(event, "kind", "-");
 	const char *text = ctl_str(event, "text", "");
+	const char *sep = strcmp(kind, "waiting") == 0 ? " " : ", ";
 	bool say_kind = text[0] == '\0';
 
 	for (size_t i = 0; i < ARRAY_LEN(bare); i++)
 		say_kind = say_kind || strcmp(kind, bare[i]) == 0;
 	table_cellf(t, COLOR_NONE, "%s%s%s", say_kind ? kind : "",
-	    say_kind && text[0] != '\0' ? ", " : "", text);
+	    say_kind && text[0] != '\0' ? sep : "", text);
 }
 
 /* Ages stand right-aligned, so the table is given padded cells. */

@@ -210,7 +210,7 @@ waiting(struct shell *sh, node_t n, const struct effect *eff)
 
 	if (mono_is_never(at))
 		return;
-	snprintf(text, sizeof(text), "for %s before it is tried again",
+	snprintf(text, sizeof(text), "%s before it is tried again",
 	    text_duration(at.ns - sh->now.ns, pause, sizeof(pause)));
 	add(sh, n, HIST_WAITING, eff, text);
 	log_info("%s: waiting %s", text_short(sh->nodes[n].path), text);

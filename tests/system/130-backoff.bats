@@ -54,12 +54,14 @@ kinds() {
 }
 
 @test "why tells of the pause" {
-	one 'backoff: {min: 1h, max: 1h, reset_after: 2h}' '[mole, exit, "3", "100"]'
+	one 'backoff: {min: 1h, max: 1h, reset_after: 2h, jitter: 0%}' '[mole, exit, "3", "100"]'
 	wait_node w state waiting
 	run_supctl why w
 	assert_output --partial "exit 3"
 	assert_output --partial "next try in"
-	assert_output --partial "before it is tried again"
+	assert_output --partial "waiting 1h00m before it is tried again"
+	run_supctl events
+	assert_output --regexp "waiting +1h00m before it is tried again"
 }
 
 @test "a pause ends by itself and the worker comes back" {

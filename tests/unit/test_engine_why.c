@@ -288,7 +288,7 @@ a_pause_is_told_with_its_end(void **state)
 
 	(void)state;
 	end = happen(99, "root/w", HIST_EXITED, 0, exit70, "exit 70");
-	happen(99, "root/w", HIST_WAITING, end, none, "for 5s");
+	happen(99, "root/w", HIST_WAITING, end, none, "5s");
 	told[0] = '\0';
 	why_tell(&h, &s, tell, NULL, &out);
 	assert_string_equal(buf_str(&out),

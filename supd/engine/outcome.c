@@ -150,14 +150,63 @@ judge(const struct teller *t, const struct deed *d, const struct seen *seen,
 	return true;
 }
 
+/* ---- in which order ------------------------------------------------------
+ */
+
+/* When a deed is told: what is gone by now first, then as the tree is. */
+struct turn {
+	uint32_t at; /* place of the node in the tree, from 1; 0: it is gone */
+	uint32_t i;  /* of the deed */
+};
+
+static int
+turn_cmp(const void *va, const void *vb)
+{
+	const struct turn *a = va, *b = vb;
+
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	return a->i < b->i ? -1 : a->i > b->i;
+}
+
+/* NULL: no memory; they can be told in the order of their beginnings, too. */
+static struct turn *
+make_turns(const struct teller *t, const struct outcome *o,
+    const struct prediction *p, uint32_t n)
+{
+	struct shell *sh = t->sh;
+	cleanup_(freep) uint32_t *at = calloc((size_t)sh->cap + 1, sizeof(*at));
+	struct turn *turn = calloc((size_t)n + 1, sizeof(*turn));
+	uint32_t place = 0;
+
+	if (at == NULL || turn == NULL) {
+		free(turn);
+		return NULL;
+	}
+	for (node_t k = tree_next(sh, NODE_ROOT, NODE_NONE); k != NODE_NONE;
+	     k = tree_next(sh, NODE_ROOT, k))
+		at[k] = ++place;
+	for (uint32_t i = 0; i < n; i++)
+		turn[i] = (struct turn){
+			.at = at[find(t, &p->deed[i], &o->seen[i])],
+			.i = i,
+		};
+	qsort(turn, n, sizeof(*turn), turn_cmp);
+	return turn;
+}
+
 void
 outcome_tell(struct outcome *o, const struct prediction *p,
     struct change_out *out, struct buf *errors)
 {
 	struct teller t = { .sh = o->sh };
+	cleanup_(freep) struct turn *turn = NULL;
+	uint32_t n = p->n < o->n ? p->n : o->n;
 
 	make_entries(&t);
-	for (uint32_t i = 0; i < p->n && i < o->n; i++) {
+	turn = make_turns(&t, o, p, n);
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t i = turn != NULL ? turn[k].i : k;
 		const struct deed *d = &p->deed[i];
 		cleanup_(buf_fini) struct buf text = { 0 };
 		bool ok = judge(&t, d, &o->seen[i], &text);

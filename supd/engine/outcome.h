@@ -19,7 +19,10 @@ struct outcome {
 must_check int outcome_begin(
     struct outcome *o, struct shell *sh, const struct prediction *p);
 
-/* Send each deed with its result; a line of `errors` for each that failed. */
+/*
+ * Send each deed with its result, those whose node is gone first, then in the
+ * order of the tree; a line of `errors` for each that failed.
+ */
 void outcome_tell(struct outcome *o, const struct prediction *p,
     struct change_out *out, struct buf *errors);
 

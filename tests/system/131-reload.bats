@@ -88,6 +88,12 @@ remember_pids() {
 	assert_equal "$(touched)" ''
 }
 
+# told: of whom the last command has printed what became of them, in order.
+told() {
+	sed -nE 's/^([^ ]+): (removed|stopped|started|restarted).*/\1/p' \
+		<<<"$output" | paste -sd ' '
+}
+
 @test "apply restarts what changed and what the strategy takes along" {
 	shop
 	remember_pids
@@ -95,6 +101,7 @@ remember_pids() {
 	run_supctl apply
 	assert_line --regexp '^site/web: restarted, pid [0-9]+$'
 	assert_line --regexp '^site/api: restarted, pid [0-9]+$'
+	assert_equal "$(told)" 'site/web site/api'
 	assert_equal "$(touched)" $'site/api\nsite/web'
 	[ "$(tr '\0' ' ' <"/proc/$(pid_of site/web)/cmdline")" = 'sleep 1001 ' ]
 	assert_node root intensity 4
@@ -114,6 +121,7 @@ remember_pids() {
 	run_supctl apply
 	assert_line 'one: removed'
 	assert_line --regexp '^n1: started, pid [0-9]+$'
+	assert_equal "$(told)" 'two one n1 n2'
 	assert_equal "$(touched)" $'n1\nn2'
 	run_supctl 4 status one
 	run_supctl --json events -n 40

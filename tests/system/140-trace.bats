@@ -43,7 +43,7 @@ live() {
 	start_supd --trace "$T/trace"
 	wait_node root state up
 	run_supctl kill --signal KILL root/group/c
-	run_supctl kill --signal SEGV root/group/b
+	run_supctl kill --signal ABRT root/group/b
 	wait_restarted group/b 1
 	run_supctl restart root/stubborn
 	run_supctl add pool '[]'
@@ -65,8 +65,8 @@ live() {
 	assert_success
 	assert_output --partial 'effects: as recorded'
 	replay -v "$T/trace"
-	assert_line --partial 'root/group/b 1 exited SIGSEGV'
-	assert_line --partial 'report root/group/b restart (SIGSEGV'
+	assert_line --partial 'root/group/b 1 exited SIGABRT'
+	assert_line --partial 'report root/group/b restart (SIGABRT'
 	assert_line --partial 'root/stubborn 2 exited SIGKILL'
 	assert_line --partial 'start_child'
 	assert_line --partial 'apply'

@@ -19,6 +19,9 @@
  * And one thing is not drawn (generate.c): an intensity that is lowered and
  * raised again, since our window forgets what a lower one has no room for.
  *
+ * What befalls several supervisors at a time may reach them in another order
+ * here than there; that is for the caller to try (oracle.c).
+ *
  * On a difference writes the first one to `ret_text` and returns false.
  */
 bool compare(const struct script *s, const char *ours, const char *theirs,

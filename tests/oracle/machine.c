@@ -28,6 +28,7 @@ struct proc {
 	int fails, holds; /* of the next starts */
 	bool doomed;      /* its end is one of those of this command */
 	uint64_t known;   /* the last incarnation that was ready */
+	uint64_t seen;    /* the same, when a call was thought of */
 };
 
 struct call {
@@ -44,9 +45,11 @@ static struct machine {
 	uint32_t head, tail;
 	struct event kill[ITEMS_MAX + 1]; /* these go first */
 	int n_kills;
-	int waiting; /* for time to pass */
-	bool clears; /* a restart_child empties the window, as supctl does */
-	bool odd;    /* supctl cannot say this */
+	int waiting;    /* for time to pass */
+	bool clears;    /* a restart_child empties the window, as supctl does */
+	bool odd;       /* supctl cannot say this */
+	uint32_t order; /* which of those that are possible; 0: as it comes */
+	uint32_t rng;
 	mono_t now;
 	struct call call[COMMANDS_MAX * OPS_MAX + 1]; /* by tag */
 	uint64_t n_calls;
@@ -361,6 +364,33 @@ is_settling(void)
 	return false;
 }
 
+/*
+ * What happens next.  Processes do not wait for each other: in another order
+ * any of them may be first, but each goes its own way step by step.
+ */
+static struct event
+next_event(void)
+{
+	uint32_t at = m.head;
+	struct event ev;
+
+	if (m.order != 0) {
+		m.rng = m.rng * 1664525 + 1013904223;
+		at += (m.rng >> 16) % (m.tail - m.head);
+	}
+	for (uint32_t i = m.head; i != at; i++)
+		if (m.queue[i % QUEUE_MAX].node ==
+		    m.queue[at % QUEUE_MAX].node) {
+			at = i;
+			break;
+		}
+	ev = m.queue[at % QUEUE_MAX];
+	for (; at != m.head; at--)
+		m.queue[at % QUEUE_MAX] = m.queue[(at - 1) % QUEUE_MAX];
+	m.head++;
+	return ev;
+}
+
 /* Until nothing moves but by a command. */
 static bool
 settle(void)
@@ -370,7 +400,7 @@ settle(void)
 
 		take_kills();
 		if (m.head != m.tail)
-			ev = m.queue[m.head++ % QUEUE_MAX];
+			ev = next_event();
 		else if ((m.waiting > 0 || is_settling()) &&
 			 !mono_is_never(engine_deadline(m.e)))
 			m.now = engine_deadline(m.e);
@@ -460,7 +490,7 @@ call_op(const struct op *o, uint64_t sup_inc)
 	ev.tag = m.n_calls;
 	/* A pool knows only pids, and there is none yet. */
 	unknown = is_pool(parent) && o->kind == OP_TERMINATE &&
-	          m.proc[o->id].known == 0;
+	          m.proc[o->id].seen == 0;
 	if (unknown && (sup_inc != 0 || is_up(sup)))
 		return;
 	if (!is_up(sup) ||
@@ -469,7 +499,7 @@ call_op(const struct op *o, uint64_t sup_inc)
 		return;
 	}
 	if (is_pool(parent) && o->kind == OP_TERMINATE)
-		ev.inc = m.proc[o->id].known;
+		ev.inc = m.proc[o->id].seen;
 	if (o->kind == OP_START) {
 		ev.node = sup;
 		ev.child = nodes_add(NODE_NONE, o->id);
@@ -481,6 +511,14 @@ call_op(const struct op *o, uint64_t sup_inc)
 	if (o->kind == OP_RESTART && m.clears)
 		step(&(struct event){ .kind = EV_CLEAR, .node = sup });
 	step(&ev);
+}
+
+/* Whoever calls now knows what is ready by now. */
+static void
+look(void)
+{
+	for (int id = 1; id <= ITEMS_MAX; id++)
+		m.proc[id].seen = m.proc[id].known;
 }
 
 /*
@@ -496,6 +534,7 @@ at_once(const struct command *c)
 	node_t sup = nodes_find(m.s->item[c->op[0].id].parent);
 	uint64_t sup_inc = is_up(sup) ? engine_incarnation(m.e, sup) : 0;
 
+	look();
 	for (int i = 0; i < c->n; i++) {
 		held[i] = m.proc[c->op[i].id].life >= LIFE_HELD_START;
 		if (is_death(c->op[i].kind))
@@ -526,6 +565,7 @@ one_by_one(const struct command *c)
 		p->doomed |= doomed[i];
 	}
 	for (int i = 0; i < c->n; i++) {
+		look();
 		if (!is_death(c->op[i].kind))
 			call_op(&c->op[i], 0);
 		else if (doomed[i] && m.proc[c->op[i].id].doomed &&
@@ -720,12 +760,13 @@ run_command(const struct command *c)
 }
 
 static bool
-run(const struct script *s, struct buf *out, bool clears)
+run(const struct script *s, struct buf *out, bool clears, uint32_t order)
 {
 	assert(engine_size(NODES_CAP) <= sizeof(memory));
 	memset(memory, 0, engine_size(NODES_CAP));
 	memset(&m, 0, sizeof(m));
 	m.clears = clears;
+	m.order = m.rng = order;
 	m.now = (mono_t){ NS_PER_S };
 	m.s = s;
 	m.out = out;
@@ -742,14 +783,21 @@ run(const struct script *s, struct buf *out, bool clears)
 bool
 machine_run(const struct script *s, struct buf *out)
 {
-	return run(s, out, false);
+	return run(s, out, false, 0);
+}
+
+bool
+machine_run_in_order(const struct script *s, uint32_t order, struct buf *out)
+{
+	return run(s, out, false, order);
 }
 
 bool
 machine_suits_daemon(const struct script *s)
 {
 	struct buf plain = { 0 }, cleared = { 0 };
-	bool suits = run(s, &plain, false) && !m.odd && run(s, &cleared, true);
+	bool suits =
+	    run(s, &plain, false, 0) && !m.odd && run(s, &cleared, true, 0);
 
 	suits = suits && strcmp(buf_str(&plain), buf_str(&cleared)) == 0;
 	buf_fini(&plain);

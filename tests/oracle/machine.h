@@ -24,6 +24,13 @@
 bool machine_run(const struct script *s, struct buf *out);
 
 /*
+ * The same, but what several processes do at the same time is in another order,
+ * which the number says.
+ */
+bool machine_run_in_order(
+    const struct script *s, uint32_t order, struct buf *out);
+
+/*
  * Can the script's calls be made by supctl, and do they come to the same?  It
  * looks names up when it is asked, not when the supervisor's turn comes; its
  * `remove` is two calls; its `start` empties the supervisor's window.

@@ -328,8 +328,9 @@ take(Id, Map) ->
 born(Id, Pid, State, O) ->
     monitor(process, Pid),
     O1 = case maps:is_key(Id, O#obs.pids) of
-        true -> event(O, "double ~b", [Id]);
-        false -> O
+        true when map_get(Id, O#obs.state) =/= failed ->
+            event(O, "double ~b", [Id]);
+        _ -> O
     end,
     event(O1#obs{pids = (O#obs.pids)#{Id => Pid},
         ids = (O#obs.ids)#{Pid => Id},
@@ -343,7 +344,11 @@ answer({start, Id}, O, {Pid, _}) ->
             {Fail, F} = take(Id, O#obs.fails),
             O1 = born(Id, Pid, running, O#obs{fails = F}),
             case Fail of
-                true -> to_worker(fail, event(O1, "fail ~b", [Id]));
+                true ->
+                    %% Its start is over before it has ended: init_ack.
+                    O2 = event(O1, "fail ~b", [Id]),
+                    S = (O2#obs.state)#{Id => failed},
+                    to_worker(fail, O2#obs{state = S});
                 false -> to_worker(go, O1)
             end
     end;
@@ -432,7 +437,7 @@ go(Id, O) ->
             Running;
         undefined when Fail ->
             Pid ! fail,
-            Running#obs{fails = F};
+            O#obs{fails = F, state = (O#obs.state)#{Id => failed}};
         undefined ->
             Pid ! go,
             Running

@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "core/journal.h"
+#include "lend.h"
 #include "wire/slots.h"
 
 #include <sys/queue.h>
@@ -113,8 +114,7 @@ struct machine {
 	struct seen seen[CAP + 1];
 	uint64_t seq; /* of the last STATE or REPORT */
 
-	void **owned; /* released with the history */
-	uint32_t n_owned, cap_owned;
+	struct lent owned; /* released with the history */
 };
 
 extern struct machine m;

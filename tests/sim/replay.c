@@ -11,6 +11,7 @@
 #include "core/journal.h"
 #include "core/trace.h"
 #include "engine/tracefile.h"
+#include "lend.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -35,8 +36,7 @@ static struct replay {
 	struct effect_list made;
 	struct event last;
 	unsigned long n_events, n_effects, n_others;
-	void **lent;
-	size_t n_lent, lent_cap;
+	struct lent lent;
 } r;
 
 static void *
@@ -49,65 +49,7 @@ must(void *p)
 	return p;
 }
 
-/* ---- the lender --------------------------------------------------------- */
-
-static void *
-lend(const void *p, size_t len)
-{
-	void *copy = must(calloc(1, len + 1));
-
-	if (r.n_lent == r.lent_cap) {
-		r.lent_cap = r.lent_cap * 2 + 64;
-		r.lent =
-		    must(reallocarray(r.lent, r.lent_cap, sizeof(*r.lent)));
-	}
-	r.lent[r.n_lent++] = copy;
-	if (p != NULL)
-		memcpy(copy, p, len);
-	return copy;
-}
-
-static const struct worker_spec *
-lend_worker(void *ctx, node_t n, const struct worker_spec *saved)
-{
-	(void)ctx;
-	(void)n;
-	return lend(saved, sizeof(*saved));
-}
-
-static const struct sup_spec *
-lend_sup(void *ctx, node_t n, const struct sup_spec *saved)
-{
-	(void)ctx;
-	(void)n;
-	return lend(saved, sizeof(*saved));
-}
-
-static mono_t *
-lend_window(void *ctx, node_t n, uint32_t max)
-{
-	(void)ctx;
-	(void)n;
-	return lend(NULL, sizeof(mono_t) * max);
-}
-
-static struct plan *
-lend_plan(void *ctx, node_t n, uint32_t n_children)
-{
-	struct plan *p = lend(NULL, sizeof(*p));
-
-	(void)ctx;
-	(void)n;
-	p->child = lend(NULL, sizeof(*p->child) * n_children);
-	return p;
-}
-
-static const struct lender lender = {
-	.worker = lend_worker,
-	.sup = lend_sup,
-	.window = lend_window,
-	.plan = lend_plan,
-};
+static const struct lender lender = LENDER(&r.lent);
 
 /* ---- reading ------------------------------------------------------------ */
 
@@ -325,9 +267,7 @@ main(int argc, char **argv)
 	r.target.lender = &lender;
 	r.target.e = engine_init(mem, r.head.cap);
 	code = replay();
-	while (r.n_lent > 0)
-		free(r.lent[--r.n_lent]);
-	free(r.lent);
+	lend_release(&r.lent);
 	free(r.made.eff);
 	free(mem);
 	free(r.bytes);

@@ -15,66 +15,13 @@
 
 #define JOURNAL_BYTES (64u << 10)
 
-/* ---- memory and the lender ---------------------------------------------- */
+static const struct lender lender = LENDER(&m.owned);
 
 void *
 own(const void *p, size_t len)
 {
-	void *copy = calloc(1, len > 0 ? len : 1);
-
-	if (m.n_owned == m.cap_owned) {
-		m.cap_owned = m.cap_owned * 2 + 64;
-		m.owned = reallocarray(m.owned, m.cap_owned, sizeof(*m.owned));
-	}
-	if (copy == NULL || m.owned == NULL)
-		abort();
-	m.owned[m.n_owned++] = copy;
-	if (p != NULL)
-		memcpy(copy, p, len);
-	return copy;
+	return lend(&m.owned, p, len);
 }
-
-static const struct worker_spec *
-lend_worker(void *ctx, node_t n, const struct worker_spec *saved)
-{
-	(void)ctx;
-	(void)n;
-	return own(saved, sizeof(*saved));
-}
-
-static const struct sup_spec *
-lend_sup(void *ctx, node_t n, const struct sup_spec *saved)
-{
-	(void)ctx;
-	(void)n;
-	return own(saved, sizeof(*saved));
-}
-
-static mono_t *
-lend_window(void *ctx, node_t n, uint32_t max)
-{
-	(void)ctx;
-	(void)n;
-	return own(NULL, sizeof(mono_t) * max);
-}
-
-static struct plan *
-lend_plan(void *ctx, node_t n, uint32_t n_children)
-{
-	struct plan *p = own(NULL, sizeof(*p));
-
-	(void)ctx;
-	(void)n;
-	p->child = own(NULL, sizeof(*p->child) * n_children);
-	return p;
-}
-
-static const struct lender lender = {
-	.worker = lend_worker,
-	.sup = lend_sup,
-	.window = lend_window,
-	.plan = lend_plan,
-};
 
 /* ---- the journal -------------------------------------------------------- */
 
@@ -135,9 +82,7 @@ shell_fini(void)
 	free(m.image);
 	free(m.journal.buf);
 	free(m.todo);
-	while (m.n_owned > 0)
-		free(m.owned[--m.n_owned]);
-	free(m.owned);
+	lend_release(&m.owned);
 }
 
 /* ---- calls -------------------------------------------------------------- */

@@ -4,23 +4,7 @@
 
 load helpers
 load story
-
-# one KEYS [COMMAND]: w, beside a quiet one.
-one() {
-	config <<EOF
-supervisor: root
-intensity: 50
-period: 5s
-children:
-  - {worker: quiet, command: [mole, sleep]}
-  - worker: w
-    command: ${2:-[mole, sleep]}
-    ${1:-description: nothing else}
-EOF
-	start_supd
-	wait_node root state up
-	remember
-}
+load one
 
 # kinds PATH: what has happened to it since remember().
 kinds() {
@@ -112,11 +96,6 @@ kinds() {
 	wait_until "$PATIENCE" older_than w 1000000000
 	assert_node w state stopped
 	assert_equal "$(inc_of w)" "$inc"
-}
-
-# older_than PATH NS: it is in its state for so long.
-older_than() {
-	[ "$(node "$1" since_ns)" -gt "$2" ]
 }
 
 @test "restart ends the pause as well" {

@@ -4,20 +4,7 @@
 
 load helpers
 load story
-
-# one KEYS [COMMAND]: w, beside a quiet one.
-one() {
-	config <<EOF
-supervisor: root
-intensity: 50
-period: 5s
-children:
-  - {worker: quiet, command: [mole, sleep]}
-  - worker: w
-    command: ${2:-[mole, sleep]}
-    ${1:-description: nothing else}
-EOF
-}
+load one
 
 # tells FILE TEXT: a hook that appends TEXT, expanded when it runs.
 tells() {
@@ -28,13 +15,8 @@ has_lines() {
 	[ "$(wc -l <"$1")" = "$2" ]
 }
 
-# older_than PATH NS: it is in its state for so long.
-older_than() {
-	[ "$(node "$1" since_ns)" -gt "$2" ]
-}
-
 @test "without hooks nothing but the program runs" {
-	one
+	one_file
 	start_supd
 	wait_node root state up
 	assert_node w incarnation 1
@@ -44,7 +26,7 @@ older_than() {
 }
 
 @test "pre_start runs to its end before each start" {
-	one "pre_start: [sh, -c, 'echo pre >>$T/said']" \
+	one_file "pre_start: [sh, -c, 'echo pre >>$T/said']" \
 		"[sh, -c, 'echo main >>$T/said; exec sleep 1000']"
 	start_supd
 	wait_node w state ready
@@ -55,7 +37,7 @@ older_than() {
 }
 
 @test "a hook has the worker's user, directory, environment and log" {
-	one "pre_start: [sh, -c, 'echo hook in \$\$(pwd) with \$\$X for \$\$SUPD_NAME; ls /proc/self/fd | wc -l >$T/fds; env >$T/env']
+	one_file "pre_start: [sh, -c, 'echo hook in \$\$(pwd) with \$\$X for \$\$SUPD_NAME; ls /proc/self/fd | wc -l >$T/fds; env >$T/env']
     cwd: $T
     env: {X: seven}
     heartbeat: 1h"
@@ -68,7 +50,7 @@ older_than() {
 }
 
 @test "a pre_start that fails is a failed start" {
-	one 'pre_start: [sh, -c, "exit 7"]'
+	one_file 'pre_start: [sh, -c, "exit 7"]'
 	launch_supd
 	wait_supd
 	assert_equal "$SUPD_RC" 70
@@ -76,7 +58,7 @@ older_than() {
 }
 
 @test "a pre_start that is not there says which" {
-	one 'pre_start: [./no-such-setup, x]'
+	one_file 'pre_start: [./no-such-setup, x]'
 	launch_supd
 	wait_supd
 	assert_equal "$SUPD_RC" 70
@@ -84,7 +66,7 @@ older_than() {
 }
 
 @test "a pre_start that hangs is killed after hook_timeout" {
-	one "pre_start: [sh, -c, 'sleep 1000 & echo \$\$! >$T/pid; wait']
+	one_file "pre_start: [sh, -c, 'sleep 1000 & echo \$\$! >$T/pid; wait']
     hook_timeout: 300ms"
 	launch_supd
 	wait_supd
@@ -94,7 +76,7 @@ older_than() {
 }
 
 @test "status tells that pre_start runs, and of no process" {
-	one "pre_start: [sh, -c, 'until [ -e $T/go ]; do sleep 0.05; done']"
+	one_file "pre_start: [sh, -c, 'until [ -e $T/go ]; do sleep 0.05; done']"
 	start_supd
 	wait_node w state starting
 	assert_node w pid null
@@ -112,7 +94,7 @@ older_than() {
 }
 
 @test "post_stop runs after each end, with its reason" {
-	one "post_stop: $(tells said '$$EXIT_REASON code=$$EXIT_CODE signal=$$EXIT_SIGNAL')" \
+	one_file "post_stop: $(tells said '$$EXIT_REASON code=$$EXIT_CODE signal=$$EXIT_SIGNAL')" \
 		"[sh, -c, 'test -e $T/code || exec sleep 1000; sleep 0.2; exit 3']"
 	start_supd
 	wait_node w state ready
@@ -128,7 +110,7 @@ older_than() {
 }
 
 @test "an end before it is ready has its post_stop, too" {
-	one "ready: notify
+	one_file "ready: notify
     post_stop: $(tells said '$$EXIT_REASON $$EXIT_CODE')" '[mole, exit, "4"]'
 	launch_supd
 	wait_supd
@@ -155,7 +137,7 @@ older_than() {
 }
 
 @test "nothing is started before post_stop is done" {
-	one "post_stop: [sh, -c, 'until [ -e $T/go ]; do sleep 0.05; done']"
+	one_file "post_stop: [sh, -c, 'until [ -e $T/go ]; do sleep 0.05; done']"
 	start_supd
 	wait_node w state ready
 	remember
@@ -178,7 +160,7 @@ older_than() {
 }
 
 @test "a post_stop that fails is reported and changes nothing" {
-	one 'post_stop: [sh, -c, "echo cannot clean up; exit 5"]'
+	one_file 'post_stop: [sh, -c, "echo cannot clean up; exit 5"]'
 	start_supd
 	wait_node w state ready
 	kill -KILL "$(pid_of w)"
@@ -193,7 +175,7 @@ older_than() {
 }
 
 @test "a post_stop that hangs is killed, with what it has started" {
-	one "post_stop: [sh, -c, 'sleep 1000 & echo \$\$! >$T/pid; wait']
+	one_file "post_stop: [sh, -c, 'sleep 1000 & echo \$\$! >$T/pid; wait']
     hook_timeout: 300ms"
 	start_supd
 	wait_node w state ready
@@ -204,7 +186,7 @@ older_than() {
 }
 
 @test "supd's own stop ends a pre_start, and the program never starts" {
-	one "pre_start: [sh, -c, 'echo \$\$\$\$ >$T/pid; exec sleep 1000']" \
+	one_file "pre_start: [sh, -c, 'echo \$\$\$\$ >$T/pid; exec sleep 1000']" \
 		"[sh, -c, 'echo >$T/ran; exec sleep 1000']"
 	start_supd
 	wait_until "$PATIENCE" [ -s "$T/pid" ]
@@ -215,7 +197,7 @@ older_than() {
 }
 
 @test "a stop while post_stop runs is one stop, and nothing is started" {
-	one "post_stop: [sh, -c, 'until [ -e $T/go ]; do sleep 0.05; done']"
+	one_file "post_stop: [sh, -c, 'until [ -e $T/go ]; do sleep 0.05; done']"
 	start_supd
 	wait_node w state ready
 	remember
@@ -231,7 +213,7 @@ older_than() {
 }
 
 @test "supd's own stop waits for post_stop" {
-	one "post_stop: $(tells said finished)"
+	one_file "post_stop: $(tells said finished)"
 	start_supd
 	wait_node w state ready
 	stop_supd

@@ -5,28 +5,7 @@
 
 load helpers
 load story
-
-# one KEYS [COMMAND]: w, beside a quiet one.
-one() {
-	config <<EOF
-supervisor: root
-intensity: 50
-period: 5s
-children:
-  - {worker: quiet, command: [mole, sleep]}
-  - worker: w
-    command: ${2:-[mole, sleep]}
-    ${1:-description: nothing else}
-EOF
-	start_supd
-	wait_node root state up
-	remember
-}
-
-# older_than PATH NS: it is in its state for so long.
-older_than() {
-	[ "$(node "$1" since_ns)" -gt "$2" ]
-}
+load one
 
 # http: a server that answers with the status in $T/status, on $PORT.
 http() {

@@ -72,8 +72,7 @@ int
 rig_teardown(void **state)
 {
 	(void)state;
-	while (rig.n_lent > 0)
-		free(rig.lent[--rig.n_lent]);
+	lend_release(&rig.lent);
 	free(rig.mem);
 	return 0;
 }
@@ -218,59 +217,4 @@ rig_same_image(const void *a, const void *b, size_t len)
 		assert_memory_equal(a, b, len);
 }
 
-/* ---- the lender --------------------------------------------------------- */
-
-static void *
-lend(const void *p, size_t len)
-{
-	void *copy = calloc(1, len);
-
-	assert_non_null(copy);
-	assert_true(rig.n_lent < ARRAY_LEN(rig.lent));
-	rig.lent[rig.n_lent++] = copy;
-	if (p != NULL)
-		memcpy(copy, p, len);
-	return copy;
-}
-
-static const struct worker_spec *
-lend_worker(void *ctx, node_t n, const struct worker_spec *saved)
-{
-	(void)ctx;
-	(void)n;
-	return lend(saved, sizeof(*saved));
-}
-
-static const struct sup_spec *
-lend_sup(void *ctx, node_t n, const struct sup_spec *saved)
-{
-	(void)ctx;
-	(void)n;
-	return lend(saved, sizeof(*saved));
-}
-
-static mono_t *
-lend_window(void *ctx, node_t n, uint32_t max)
-{
-	(void)ctx;
-	(void)n;
-	return lend(NULL, sizeof(mono_t) * max);
-}
-
-static struct plan *
-lend_plan(void *ctx, node_t n, uint32_t n_children)
-{
-	struct plan *p = lend(NULL, sizeof(*p));
-
-	(void)ctx;
-	(void)n;
-	p->child = lend(NULL, sizeof(*p->child) * (n_children + 1));
-	return p;
-}
-
-const struct lender rig_lender = {
-	.worker = lend_worker,
-	.sup = lend_sup,
-	.window = lend_window,
-	.plan = lend_plan,
-};
+const struct lender rig_lender = LENDER(&rig.lent);

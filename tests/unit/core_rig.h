@@ -2,6 +2,7 @@
 #ifndef CORE_RIG_H
 #define CORE_RIG_H
 
+#include "../sim/lend.h"
 #include "core/journal.h"
 #include "core/snapshot.h"
 
@@ -37,8 +38,7 @@ extern struct rig {
 	struct engine *e;
 	void *mem;
 	struct journal *journal;
-	unsigned n_lent; /* specs and windows, by the lender */
-	void *lent[4096];
+	struct lent lent; /* specs and windows, by the lender */
 } rig;
 
 extern struct said said;

@@ -85,32 +85,11 @@ run_send(struct shell *sh, struct peer *to, enum wire_type type, uint64_t tag,
 
 /* ---- events -------------------------------------------------------------- */
 
-/* The ring is full: lay it out from the start of a larger one. */
-static bool
-queue_grow(struct shell *sh)
-{
-	uint32_t cap = sh->queue_cap != 0 ? sh->queue_cap * 2 : 64;
-	struct event *p = reallocarray(NULL, cap, sizeof(*p));
-
-	if (p == NULL)
-		return false;
-	for (uint32_t i = 0; i < sh->queue_len; i++)
-		p[i] = sh->queue[(sh->queue_head + i) % sh->queue_cap];
-	free(sh->queue);
-	sh->queue = p;
-	sh->queue_cap = cap;
-	sh->queue_head = 0;
-	return true;
-}
-
 void
 run_post(struct shell *sh, const struct event *ev)
 {
-	if (sh->queue_len == sh->queue_cap && !queue_grow(sh)) {
+	if (!evqueue_put(&sh->queue, ev))
 		run_broken(sh, "event queue", ENOMEM);
-		return;
-	}
-	sh->queue[(sh->queue_head + sh->queue_len++) % sh->queue_cap] = *ev;
 }
 
 /* The keeper may forget an exit only when it has had its effect. */
@@ -149,13 +128,10 @@ run_event(struct shell *sh, struct event *ev)
 static void
 run_queue(struct shell *sh)
 {
-	while (sh->queue_len > 0 && !sh->broken) {
-		struct event ev = sh->queue[sh->queue_head];
+	struct event ev;
 
-		sh->queue_head = (sh->queue_head + 1) % sh->queue_cap;
-		sh->queue_len--;
+	while (!sh->broken && evqueue_take(&sh->queue, &ev))
 		run_event(sh, &ev);
-	}
 }
 
 /* ---- turns --------------------------------------------------------------- */
@@ -445,7 +421,7 @@ close_all(struct shell *sh)
 	tree_fini(sh);
 	aux_fini(sh);
 	lookups_fini(&sh->lookups);
-	free(sh->queue);
+	evqueue_fini(&sh->queue);
 	free(sh->after);
 	peer_close(&sh->keeper);
 	peer_close(&sh->bus);

@@ -6,6 +6,7 @@
 #include "conf/conf.h"
 #include "core/engine.h"
 #include "engine/aux.h"
+#include "engine/evqueue.h"
 #include "engine/history.h"
 #include "engine/lookup.h"
 #include "engine/loop.h"
@@ -123,8 +124,7 @@ struct shell {
 	int64_t wall_ns;
 	uint64_t *frame; /* WIRE_FRAME_MAX bytes, for one received frame */
 
-	struct event *queue; /* events to take, a ring that grows */
-	uint32_t queue_cap, queue_head, queue_len;
+	struct evqueue queue; /* events to take */
 	struct effect *after; /* effects of this step to carry out after it */
 	uint32_t after_cap, after_len;
 	bool changed; /* a state changed since requests were looked at */

@@ -9,32 +9,11 @@
 /* Any pid: nothing is done with it. */
 #define SOME_PID 1
 
-/* Lay the ring out from the start of a larger one. */
-static bool
-queue_grow(struct whatif *w)
-{
-	uint32_t cap = w->queue_cap != 0 ? w->queue_cap * 2 : 64;
-	struct event *p = reallocarray(NULL, cap, sizeof(*p));
-
-	if (p == NULL)
-		return false;
-	for (uint32_t i = 0; i < w->queue_len; i++)
-		p[i] = w->queue[(w->queue_head + i) % w->queue_cap];
-	free(w->queue);
-	w->queue = p;
-	w->queue_cap = cap;
-	w->queue_head = 0;
-	return true;
-}
-
 static void
 post(struct whatif *w, struct event ev)
 {
-	if (w->queue_len == w->queue_cap && !queue_grow(w)) {
+	if (!evqueue_put(&w->queue, &ev))
 		w->exhausted = true;
-		return;
-	}
-	w->queue[(w->queue_head + w->queue_len++) % w->queue_cap] = ev;
 }
 
 static void
@@ -124,13 +103,10 @@ give(struct whatif *w, struct event ev)
 static void
 answer_all(struct whatif *w)
 {
-	while (w->queue_len > 0 && !w->exhausted) {
-		struct event ev = w->queue[w->queue_head];
+	struct event ev;
 
-		w->queue_head = (w->queue_head + 1) % w->queue_cap;
-		w->queue_len--;
+	while (!w->exhausted && evqueue_take(&w->queue, &ev))
 		give(w, ev);
-	}
 }
 
 void
@@ -228,7 +204,7 @@ whatif_init(struct whatif *w, const struct shell *sh)
 void
 whatif_fini(struct whatif *w)
 {
-	free(w->queue);
+	evqueue_fini(&w->queue);
 	free(w->windows);
 	free(w->mem);
 	*w = (struct whatif){ 0 };

@@ -22,8 +22,7 @@ struct whatif {
 	void *ctx;
 	void *mem;
 	mono_t *windows;
-	struct event *queue; /* what the world answers, a ring that grows */
-	uint32_t queue_cap, queue_head, queue_len;
+	struct evqueue queue; /* what the world answers */
 	uint32_t n_steps;
 	bool exhausted; /* WHATIF_STEPS_MAX reached, or memory ran out */
 	bool done;      /* the root has ended */

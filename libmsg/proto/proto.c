@@ -2,6 +2,7 @@
 #include "proto/proto.h"
 
 #include <assert.h>
+#include <sha2.h>
 #include <string.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -53,4 +54,20 @@ proto_put(void *out, size_t cap, const struct proto_frame *h, const void *body,
 		memcpy((char *)out + PROTO_HEADER_SIZE, body, body_len);
 	memset((char *)out + len, 0, ALIGN8(len) - len);
 	return ALIGN8(len);
+}
+
+uint64_t
+proto_proof(const uint8_t secret[PROTO_SECRET_SIZE], uint64_t from, uint64_t to)
+{
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	uint64_t proof;
+	SHA2_CTX ctx;
+
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, secret, PROTO_SECRET_SIZE);
+	SHA256Update(&ctx, (const uint8_t *)&from, sizeof(from));
+	SHA256Update(&ctx, (const uint8_t *)&to, sizeof(to));
+	SHA256Final(digest, &ctx);
+	memcpy(&proof, digest, sizeof(proof));
+	return proof != 0 ? proof : 1;
 }

@@ -40,7 +40,7 @@
 #define BARRIER_AGAIN (1000 * NS_PER_MS)
 
 #define RECONNECT_MS 200 /* shorter ones turn a storm into a livelock */
-#define RCVMAXSIZE   (4 * 1024 * 1024)
+#define RCVMAXSIZE   (PROTO_MESSAGE_MAX + 1024 * 1024)
 /* ipc paths longer than sun_path abort nanomsg. */
 #define IPC          "ipc://"
 #define IPC_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)

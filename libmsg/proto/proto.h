@@ -34,7 +34,9 @@ enum proto_type {
 	PROTO_CAST,
 	PROTO_HELLO,   /* first frame of a connection; ref: proto_proof() */
 	PROTO_CREDIT,  /* struct proto_credit: what the mailbox has taken */
-	PROTO_BARRIER, /* ref; returned when all before it was taken */
+	PROTO_BARRIER, /* ref; returned with PROTO_ACK when all before it on
+	                  this connection was taken, after a CREDIT if one is
+	                  due */
 	PROTO_BYE,     /* last frame of a connection; seq: of the last frame */
 	PROTO_SHM,     /* reserved */
 
@@ -95,6 +97,7 @@ enum proto_content {
 #define PROTO_WITH_LINK    0x0200u /* SPAWN */
 #define PROTO_WITH_MONITOR 0x0400u /* SPAWN */
 #define PROTO_MORE         0x0800u /* ANSWER: to be continued */
+#define PROTO_ACK          0x1000u /* BARRIER: the answer, not the question */
 
 struct proto_frame {
 	uint8_t version;
@@ -104,7 +107,9 @@ struct proto_frame {
 	uint64_t to;
 	uint64_t from;
 	uint64_t ref;
-	uint32_t seq; /* per sender and receiver, for the order check */
+	uint32_t seq; /* DATA, CALL, REPLY, CAST on the data plane: counts them
+	                 for this sender and receiver, from 1, on whichever
+	                 path; else 0 */
 	uint32_t tag; /* free for the user */
 };
 
@@ -113,6 +118,8 @@ _Static_assert(sizeof(struct proto_frame) == PROTO_HEADER_SIZE, "wire format");
 
 #define PROTO_LIFELINE_MAX (64 * 1024)        /* largest lifeline frame */
 #define PROTO_MESSAGE_MAX  (16 * 1024 * 1024) /* largest nanomsg frame */
+/* Largest batch: beyond it nanomsg drops the connection. */
+#define PROTO_BATCH_MAX    (PROTO_MESSAGE_MAX + 1024 * 1024)
 #define PROTO_NAME_MAX     64
 #define PROTO_REASON_MAX   63 /* longest exit reason */
 #define PROTO_PATH_MAX     1024
@@ -140,9 +147,19 @@ struct proto_welcome {
 	uint32_t zero;
 };
 
-/* What a mailbox has taken from one sender since its first frame. */
+/*
+ * How much may be under way, not covered by a CREDIT: on a route, and back by
+ * the key of a connection, where nanomsg drops in silence what finds no room.
+ * The receiver gives a CREDIT when half of it was taken since the last.  One
+ * frame that is longer than a window goes alone; by a key it does not go.
+ */
+#define PROTO_WINDOW     (256 * 1024) /* bytes */
+#define PROTO_KEY_WINDOW (64 * 1024)  /* bytes, */
+#define PROTO_KEY_FRAMES 64           /* and frames */
+
+/* What a mailbox has taken from one sender, on either path, since ever. */
 struct proto_credit {
-	uint64_t bytes; /* whole frames, with their padding */
+	uint64_t bytes; /* frames with a seq, each with its padding */
 	uint32_t seq;   /* the last */
 	uint32_t zero;
 };

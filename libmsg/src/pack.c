@@ -149,6 +149,15 @@ msg_pack_bin(struct msg_pack *p, const void *data, size_t len)
 	msgpack_pack_bin_body(&k, data, len);
 }
 
+MSG_API void
+msg_pack_raw(struct msg_pack *p, const void *data, size_t len)
+{
+	if (msg_unpack_check(data, len) == 0)
+		(void)put(p, data, len);
+	else
+		p->failed = true;
+}
+
 static int
 built(const struct msg_pack *p)
 {

@@ -379,6 +379,19 @@ msg_unpack_skip(struct msg_unpack *u)
 }
 
 MSG_API int
+msg_unpack_raw(struct msg_unpack *u, const void **ret_data, size_t *ret_len)
+{
+	const unsigned char *start = u->at;
+	int r = msg_unpack_skip(u);
+
+	if (r == 0) {
+		*ret_data = start;
+		*ret_len = (size_t)(u->at - start);
+	}
+	return r;
+}
+
+MSG_API int
 msg_unpack_tag(
     const struct msg *m, struct msg_unpack *u, char ret_tag[MSG_TAG_MAX + 1])
 {

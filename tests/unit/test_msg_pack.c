@@ -198,11 +198,48 @@ what_passes_the_check_is_msgpack(void **state)
 	assert_true(passed > 1000);
 }
 
+static void
+a_value_passes_through_as_it_stands(void **state)
+{
+	struct msg_pack inner, outer;
+	struct msg_unpack u;
+	const void *raw;
+	size_t len;
+	uint32_t n;
+
+	(void)state;
+	msg_pack_init(&inner);
+	msg_pack_array(&inner, 2);
+	msg_pack_str(&inner, "port");
+	msg_pack_int(&inner, 8080);
+	msg_pack_init(&outer);
+	msg_pack_array(&outer, 2);
+	msg_pack_raw(&outer, inner.data, inner.len);
+	msg_pack_nil(&outer);
+	assert_false(outer.failed);
+	assert_int_equal(msg_unpack_init(&u, outer.data, outer.len), 0);
+	assert_int_equal(msg_unpack_array(&u, &n), 0);
+	assert_int_equal(msg_unpack_raw(&u, &raw, &len), 0);
+	assert_int_equal(len, inner.len);
+	assert_memory_equal(raw, inner.data, len);
+	assert_int_equal(msg_unpack_nil(&u), 0);
+	assert_int_equal(msg_unpack_raw(&u, &raw, &len), -EBADMSG);
+	/* Half a value, and two. */
+	msg_pack_raw(&outer, inner.data, inner.len - 1);
+	assert_true(outer.failed);
+	outer.failed = false;
+	msg_pack_raw(&outer, "\1\2", 2);
+	assert_true(outer.failed);
+	msg_pack_fini(&outer);
+	msg_pack_fini(&inner);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_built_can_be_read),
+		cmocka_unit_test(a_value_passes_through_as_it_stands),
 		cmocka_unit_test(a_tag_and_its_arguments_are_taken_apart),
 		cmocka_unit_test(claims_without_bytes_are_refused),
 		cmocka_unit_test(nesting_has_its_limit),

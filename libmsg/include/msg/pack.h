@@ -52,6 +52,12 @@ void msg_pack_str(struct msg_pack *p, const char *text);
 void msg_pack_str_len(struct msg_pack *p, const char *text, size_t len);
 void msg_pack_bin(struct msg_pack *p, const void *data, size_t len);
 
+/*
+ * Add a value that is msgpack already: what another msg_pack built, or
+ * msg_unpack_raw() gave.  If it is not one whole value, sets `failed`.
+ */
+void msg_pack_raw(struct msg_pack *p, const void *data, size_t len);
+
 /* Send, call, reply with it: as the functions of <msg/msg.h>, or -ENOMEM. */
 int msg_pack_send(msg_pid to, const struct msg_pack *p);
 int msg_pack_send_name(const char *name, const struct msg_pack *p);
@@ -117,6 +123,9 @@ int msg_unpack_str(
 int msg_unpack_bin(
     struct msg_unpack *u, const void **ret_data, size_t *ret_len);
 int msg_unpack_skip(struct msg_unpack *u);
+/* A whole value of any type as it stands, borrowed. */
+int msg_unpack_raw(
+    struct msg_unpack *u, const void **ret_data, size_t *ret_len);
 
 /* Longest tag that msg_unpack_tag() gives. */
 #define MSG_TAG_MAX 63

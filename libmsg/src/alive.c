@@ -38,15 +38,15 @@ msg_heartbeat_ms(void)
 	return ms <= INT32_MAX ? (int)ms : INT32_MAX;
 }
 
-MSG_API int
-msg_alive(void)
+static int
+alive(void)
 {
 	struct proto_frame h = { .type = PROTO_ALIVE, .from = mailbox.self };
 	int64_t now;
-	int r = mailbox_check();
+	int r;
 
-	if (r != 0 || mailbox.heartbeat_ns == 0)
-		return r;
+	if (mailbox.heartbeat_ns == 0)
+		return 0;
 	now = clock_now();
 	if (now < mailbox.alive_ns)
 		return 0;
@@ -58,12 +58,25 @@ msg_alive(void)
 }
 
 MSG_API int
-msg_unwell(void)
+msg_alive(void)
+{
+	int r = mailbox_enter();
+
+	return r != 0 ? r : mailbox_leave(alive());
+}
+
+static int
+unwell(void)
 {
 	struct proto_frame h = { .type = PROTO_UNWELL, .from = mailbox.self };
-	int r = mailbox_check();
 
-	if (r != 0 || mailbox.heartbeat_ns == 0)
-		return r;
-	return lifeline_send(&h, NULL, 0);
+	return mailbox.heartbeat_ns == 0 ? 0 : lifeline_send(&h, NULL, 0);
+}
+
+MSG_API int
+msg_unwell(void)
+{
+	int r = mailbox_enter();
+
+	return r != 0 ? r : mailbox_leave(unwell());
 }

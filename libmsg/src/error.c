@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The text of the last failure.  A bare errno cannot say which name or whose
- * end it was about, so the place that knows leaves a text with it.
+ * end it was about, so the place that knows leaves a text with it.  Each thread
+ * has its own.
  */
 #include "internal.h"
 
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct {
+static _Thread_local struct {
 	int error;
 	char text[512];
 } last;
@@ -25,6 +26,12 @@ fail(int error, const char *fmt, ...)
 	va_end(ap);
 	last.error = error;
 	return error;
+}
+
+void
+fail_clear(void)
+{
+	last.error = 0;
 }
 
 MSG_API const char *

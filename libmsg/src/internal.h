@@ -7,7 +7,8 @@
  *
  *   msg.c        the public calls: send, call, reply, receive, names
  *   alive.c      signs of life
- *   mailbox.c    join and leave, the save queue, waiting (progress engine)
+ *   mailbox.c    join and leave, the save queue
+ *   wait.c       the lock, and waiting (progress engine)
  *   lifeline.c   frames to and from supd
  *   transport.c  nanomsg: our mailbox socket and the routes to others
  *   nnfix.c      the shim that keeps nanomsg from losing data
@@ -18,6 +19,7 @@
 #include "proto/proto.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -32,6 +34,9 @@
 
 /* Remember why `error` (a negative errno) is returned, and return it. */
 int fail(int error, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Forget it.  Each thread has a text of its own. */
+void fail_clear(void);
 
 /* --- clock.c --- */
 
@@ -73,9 +78,8 @@ TAILQ_HEAD(callees, callee);
 #define REF_CALLEE (UINT64_C(1) << 63) /* marks the refs of those monitors */
 
 struct mailbox {
-	bool open;
+	atomic_bool open;
 	bool cut; /* supd has gone */
-	pid_t owner;
 	int lifeline;
 	msg_pid self;
 	char path[PROTO_PATH_MAX];
@@ -91,8 +95,13 @@ struct mailbox {
 };
 extern struct mailbox mailbox;
 
-/* May the user's call go on?  0, -ENOTCONN, -ECHILD. */
-must_check int mailbox_check(void);
+/*
+ * Every public function is between these two.  mailbox_enter() takes the lock;
+ * or returns -ENOTCONN or -ECHILD without it.  mailbox_leave() gives it back
+ * and returns r.
+ */
+must_check int mailbox_enter(void);
+int mailbox_leave(int r);
 
 /* A new ref, unique in this process. */
 uint64_t mailbox_ref(void);
@@ -111,16 +120,49 @@ void callee_forget(struct callees *l, msg_pid pid);
 /* Take in a frame from supd itself. */
 void mailbox_control(const struct proto_frame *h, const void *body, size_t len);
 
-/*
- * The progress engine, which keeps two workers that flood each other from
- * standing still for ever: wait until something comes in, `fd` (-1: none) has
- * `events`, or the deadline; and take in what is there.  Returns 0 or -EINTR.
- */
-int mailbox_wait(int fd, short events, int64_t deadline_ns);
-
 /* Ask supd: send `h` with a new ref and wait for the answer of that ref. */
 must_check int mailbox_ask(struct proto_frame *h, const void *body, size_t len,
     struct item **ret_answer);
+
+/* --- wait.c --- */
+
+/*
+ * The lock around all of libmsg.  Public functions take it by mailbox_enter();
+ * a thread of libmsg's own takes it with these.
+ */
+void mailbox_lock(void);
+void mailbox_unlock(void);
+
+/* Open and close the epoll set.  0 or -errno. */
+must_check int wait_open(void);
+void wait_close(void);
+
+/*
+ * The progress engine, which keeps two workers that flood each other from
+ * standing still for ever: wait until something comes in, `fd` (-1: none) has
+ * `events` (POLLIN, POLLOUT), or the deadline, and take in what is there; 0 or
+ * a past deadline only takes in.  May return sooner: call it in a loop that
+ * looks at its own condition.  Returns 0 or -EINTR.
+ *
+ * The lock is given away meanwhile, so routes, items, requests may be gone
+ * afterwards, and others may have sent.  Not to be called from a wait_fn.
+ */
+int mailbox_wait(int fd, short events, int64_t deadline_ns);
+
+/*
+ * Call fn(arg), with the lock, in every wait in which `fd` has `events`
+ * (level-triggered).  Adding one that is there changes it.  Take an fd out
+ * before it is closed.  0 or -errno.
+ */
+typedef void wait_fn(void *arg);
+must_check int wait_add_fd(int fd, short events, wait_fn *fn, void *arg);
+void wait_del_fd(int fd);
+
+/* Make all threads that wait look again. */
+void wait_wake(void);
+
+/* The epoll set itself: readable when mailbox_wait() has something to do. */
+int wait_epoll_fd(void);
 
 /* --- alive.c --- */
 
@@ -136,8 +178,8 @@ must_check int lifeline_take(void);
 must_check int lifeline_send(
     const struct proto_frame *h, const void *body, size_t len);
 
-/* Take in what is there.  Returns how many frames. */
-unsigned lifeline_drain(void);
+/* Take in, in every wait, what supd sends.  0 or -errno. */
+must_check int lifeline_open(void);
 
 /* --- transport.c --- */
 
@@ -148,9 +190,6 @@ must_check int transport_open(const char *endpoint);
 
 /* Wait until the kernel has all that was sent, then close.  0, -ETIMEDOUT. */
 int transport_close(int64_t deadline_ns);
-
-/* The fd that is readable when the mailbox holds something, or -1. */
-int transport_fd(void);
 
 /* Take in at most `max` messages.  Returns how many. */
 unsigned transport_drain(unsigned max);

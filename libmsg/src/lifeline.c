@@ -85,12 +85,13 @@ take_in(const char *packet, size_t len)
 		mailbox_control(&h, body, body_len);
 }
 
-unsigned
-lifeline_drain(void)
+static void
+drain(void *arg)
 {
 	static char packet[PROTO_LIFELINE_MAX] __attribute__((aligned(8)));
-	unsigned n = 0;
 	ssize_t len;
+
+	(void)arg;
 
 	while (!mailbox.cut) {
 		/* MSG_TRUNC: the packet's true length, so a longer one shows.
@@ -101,13 +102,17 @@ lifeline_drain(void)
 			mailbox.stats.bad++;
 		} else if (len > 0) {
 			take_in(packet, (size_t)len);
-			n++;
 		} else if (len == 0 || errno == ECONNRESET) {
 			mailbox.cut = true;
-			n++;
+			wait_del_fd(mailbox.lifeline);
 		} else if (errno != EINTR) {
 			break;
 		}
 	}
-	return n;
+}
+
+int
+lifeline_open(void)
+{
+	return wait_add_fd(mailbox.lifeline, POLLIN, drain, NULL);
 }

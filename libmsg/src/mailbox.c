@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The mailbox: joining and leaving supd, the queue of what has come in, and
- * the progress engine.
+ * The mailbox: joining and leaving supd, and the queue of what has come in.
  *
  * Everything that arrives, on either plane, is taken into memory here in the
  * order of its arrival and leaves through msg_receive(), except the one answer
@@ -11,7 +10,7 @@
 #include "internal.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,26 +20,37 @@
 /* supd answers from memory; longer than this and it is not there. */
 #define ASK_TIMEOUT_MS   10000
 #define CLOSE_TIMEOUT_MS 5000
-/* Messages taken in at a time: enough to be cheap, few enough to go on. */
-#define DRAIN_MAX 256
-/*
- * While a send waits, how often to look whether the peer's mailbox has been
- * closed: nanomsg has no fd that tells.
- */
-#define BLOCKED_LOOK_MS 200
 
 struct mailbox mailbox = { .lifeline = -1 };
 
-int
-mailbox_check(void)
+/* Set in a child made by fork(2). */
+static bool forked;
+
+static void
+on_fork(void)
 {
-	fail(0, "%s", "");
-	if (!mailbox.open)
-		return fail(-ENOTCONN, "msg_open() has not been called");
+	forked = mailbox.open;
+}
+
+int
+mailbox_enter(void)
+{
+	fail_clear();
 	/* It has no nanomsg thread either, and would wait for ever. */
-	if (mailbox.owner != getpid())
+	if (forked)
 		return fail(-ECHILD, "a forked child has no mailbox");
-	return 0;
+	mailbox_lock();
+	if (mailbox.open)
+		return 0;
+	mailbox_unlock();
+	return fail(-ENOTCONN, "msg_open() has not been called");
+}
+
+int
+mailbox_leave(int r)
+{
+	mailbox_unlock();
+	return r;
 }
 
 uint64_t
@@ -214,41 +224,6 @@ mailbox_control(const struct proto_frame *h, const void *body, size_t len)
 }
 
 int
-mailbox_wait(int fd, short events, int64_t deadline_ns)
-{
-	int64_t left;
-	int n, ms = -1;
-
-	if (transport_drain(DRAIN_MAX) + lifeline_drain() > 0)
-		return 0;
-	if (deadline_ns != DEADLINE_NEVER) {
-		left = deadline_ns - clock_now();
-		if (left <= 0)
-			ms = 0;
-		else if (left >= INT32_MAX * NS_PER_MS)
-			ms = INT32_MAX;
-		else
-			ms = (int)((left + NS_PER_MS - 1) / NS_PER_MS);
-	}
-	if (fd >= 0 && (ms == -1 || ms > BLOCKED_LOOK_MS))
-		ms = BLOCKED_LOOK_MS;
-
-	struct pollfd p[] = {
-		{ .fd = mailbox.cut ? -1 : mailbox.lifeline, .events = POLLIN },
-		{ .fd = transport_fd(), .events = POLLIN },
-		{ .fd = fd, .events = events },
-	};
-	n = poll(p, 3, ms);
-	if (n == -1 && errno == EINTR)
-		return -EINTR;
-	if (n > 0) {
-		(void)transport_drain(DRAIN_MAX);
-		(void)lifeline_drain();
-	}
-	return 0;
-}
-
-int
 mailbox_ask(struct proto_frame *h, const void *body, size_t len,
     struct item **ret_answer)
 {
@@ -296,56 +271,71 @@ welcome(const struct item *it)
 static void
 close_at_exit(void)
 {
-	if (mailbox.open && mailbox.owner == getpid())
+	if (mailbox.open && !forked)
 		(void)msg_close();
+}
+
+/* Join by the lifeline.  With the lock. */
+static int
+join(int fd)
+{
+	struct proto_join join = { .os_pid = getpid() };
+	struct proto_frame h = { .type = PROTO_JOIN };
+	struct item *it = NULL;
+	int r;
+
+	mailbox = (struct mailbox){ .lifeline = fd };
+	TAILQ_INIT(&mailbox.queue);
+	TAILQ_INIT(&mailbox.monitors);
+	TAILQ_INIT(&mailbox.callees);
+	TAILQ_INIT(&mailbox.relayed);
+	r = wait_open();
+	if (r == 0)
+		r = lifeline_open();
+	if (r == 0)
+		r = mailbox_ask(&h, &join, sizeof(join), &it);
+	if (r == 0)
+		r = welcome(it);
+	free(it);
+	if (r != 0)
+		wait_close();
+	return r;
 }
 
 MSG_API int
 msg_open(void)
 {
-	static bool at_exit;
-	struct proto_join join = { .os_pid = getpid() };
-	struct proto_frame h = { .type = PROTO_JOIN };
-	struct item *it = NULL;
+	static bool hooked;
 	int fd, r;
 
+	fail_clear();
 	if (mailbox.open)
 		return fail(-EALREADY, "msg_open() was called before");
 	fd = lifeline_take();
 	if (fd < 0)
 		return fd;
-	mailbox = (struct mailbox){ .lifeline = fd, .owner = getpid() };
-	TAILQ_INIT(&mailbox.queue);
-	TAILQ_INIT(&mailbox.monitors);
-	TAILQ_INIT(&mailbox.callees);
-	TAILQ_INIT(&mailbox.relayed);
-	r = mailbox_ask(&h, &join, sizeof(join), &it);
-	if (r == 0)
-		r = welcome(it);
-	free(it);
-	if (r != 0)
+	mailbox_lock();
+	r = join(fd);
+	if (r == 0) {
+		alive_open();
+		mailbox.stats.lossless = nnfix_active();
+		mailbox.open = true;
+	}
+	mailbox_unlock();
+	if (r != 0 || hooked)
 		return r;
-	mailbox.open = true;
-	alive_open();
-	mailbox.stats.lossless = nnfix_active();
-	if (!at_exit)
-		at_exit = atexit(close_at_exit) == 0;
+	hooked = true;
+	(void)atexit(close_at_exit);
+	(void)pthread_atfork(NULL, NULL, on_fork);
 	return 0;
 }
 
-MSG_API int
-msg_close(void)
+static void
+forget_all(void)
 {
 	struct monitor *m;
 	struct item *it;
-	int r;
 
-	if (!mailbox.open)
-		return 0;
-	r = transport_close(clock_deadline(CLOSE_TIMEOUT_MS));
-	mailbox.open = false;
-	close(mailbox.lifeline);
-	mailbox.lifeline = -1;
 	while ((it = TAILQ_FIRST(&mailbox.queue)) != NULL) {
 		TAILQ_REMOVE(&mailbox.queue, it, entry);
 		free(it);
@@ -360,5 +350,22 @@ msg_close(void)
 	while (!TAILQ_EMPTY(&mailbox.relayed))
 		callee_forget(
 		    &mailbox.relayed, TAILQ_FIRST(&mailbox.relayed)->pid);
-	return r;
+}
+
+MSG_API int
+msg_close(void)
+{
+	int r;
+
+	if (!mailbox.open || mailbox_enter() != 0)
+		return 0;
+	r = transport_close(clock_deadline(CLOSE_TIMEOUT_MS));
+	mailbox.open = false;
+	/* For threads that wait: they find that supd has gone. */
+	mailbox.cut = true;
+	wait_close();
+	close(mailbox.lifeline);
+	mailbox.lifeline = -1;
+	forget_all();
+	return mailbox_leave(r);
 }

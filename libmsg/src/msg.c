@@ -36,10 +36,13 @@ msg_path(void)
 MSG_API int
 msg_ready(void)
 {
-	struct proto_frame h = { .type = PROTO_READY, .from = mailbox.self };
-	int r = mailbox_check();
+	struct proto_frame h = { .type = PROTO_READY };
+	int r = mailbox_enter();
 
-	return r != 0 ? r : lifeline_send(&h, NULL, 0);
+	if (r != 0)
+		return r;
+	h.from = mailbox.self;
+	return mailbox_leave(lifeline_send(&h, NULL, 0));
 }
 
 /* --- names --- */
@@ -51,10 +54,8 @@ ask_name(enum proto_type type, const char *what, const char *name)
 	struct proto_frame h = { .type = (uint8_t)type };
 	struct proto_result res;
 	struct item *it = NULL;
-	int r = mailbox_check();
+	int r;
 
-	if (r != 0)
-		return r;
 	if (name[0] == '\0' || strlen(name) > MSG_NAME_MAX)
 		return fail(-EINVAL, "%s \"%s\": a name has 1 to %d bytes",
 		    what, name, MSG_NAME_MAX);
@@ -78,13 +79,21 @@ ask_name(enum proto_type type, const char *what, const char *name)
 MSG_API int
 msg_register(const char *name)
 {
-	return ask_name(PROTO_REGISTER, "register", name);
+	int r = mailbox_enter();
+
+	if (r != 0)
+		return r;
+	return mailbox_leave(ask_name(PROTO_REGISTER, "register", name));
 }
 
 MSG_API int
 msg_unregister(const char *name)
 {
-	return ask_name(PROTO_UNREGISTER, "unregister", name);
+	int r = mailbox_enter();
+
+	if (r != 0)
+		return r;
+	return mailbox_leave(ask_name(PROTO_UNREGISTER, "unregister", name));
 }
 
 /* Ask where a pid, or else a name or path, can be reached. */
@@ -116,10 +125,8 @@ resolve(msg_pid pid, const char *name, struct proto_resolved *ret_where)
 static int
 resolve_name(const char *name, struct proto_resolved *ret_where)
 {
-	int r = mailbox_check();
+	int r = resolve(0, name, ret_where);
 
-	if (r == 0)
-		r = resolve(0, name, ret_where);
 	if (r == 0 && ret_where->pid == 0)
 		r = fail(-ENOENT,
 		    "no worker is registered as \"%s\" or has that path", name);
@@ -130,11 +137,14 @@ MSG_API int
 msg_whereis(const char *name, msg_pid *ret_pid)
 {
 	struct proto_resolved where;
-	int r = resolve_name(name, &where);
+	int r = mailbox_enter();
 
+	if (r != 0)
+		return r;
+	r = resolve_name(name, &where);
 	if (r == 0)
 		*ret_pid = where.pid;
-	return r;
+	return mailbox_leave(r);
 }
 
 /* --- sending --- */
@@ -233,9 +243,11 @@ static int
 post_pid(enum proto_type type, msg_pid to, enum msg_content content,
     const void *body, size_t len)
 {
-	int r = mailbox_check();
+	int r = mailbox_enter();
 
-	return r != 0 ? r : post(type, to, content, NULL, body, len);
+	if (r != 0)
+		return r;
+	return mailbox_leave(post(type, to, content, NULL, body, len));
 }
 
 static int
@@ -243,9 +255,14 @@ post_name(enum proto_type type, const char *name, enum msg_content content,
     const void *body, size_t len)
 {
 	struct proto_resolved where;
-	int r = resolve_name(name, &where);
+	int r = mailbox_enter();
 
-	return r != 0 ? r : post(type, where.pid, content, &where, body, len);
+	if (r != 0)
+		return r;
+	r = resolve_name(name, &where);
+	if (r == 0)
+		r = post(type, where.pid, content, &where, body, len);
+	return mailbox_leave(r);
 }
 
 MSG_API int
@@ -396,11 +413,12 @@ MSG_API int
 msg_call(msg_pid to, enum msg_content content, const void *body, size_t len,
     int timeout_ms, struct msg *ret_reply)
 {
-	int r = mailbox_check();
+	int r = mailbox_enter();
 
 	if (r != 0)
 		return r;
-	return call(to, NULL, content, body, len, timeout_ms, ret_reply);
+	return mailbox_leave(
+	    call(to, NULL, content, body, len, timeout_ms, ret_reply));
 }
 
 MSG_API int
@@ -408,14 +426,17 @@ msg_call_name(const char *name, enum msg_content content, const void *body,
     size_t len, int timeout_ms, struct msg *ret_reply)
 {
 	struct proto_resolved where;
-	int r = resolve_name(name, &where);
+	int r = mailbox_enter();
 
-	if (r == -ENOENT)
-		return fail(-ESRCH, "no worker is registered as \"%s\"", name);
 	if (r != 0)
 		return r;
-	return call(
-	    where.pid, &where, content, body, len, timeout_ms, ret_reply);
+	r = resolve_name(name, &where);
+	if (r == 0)
+		r = call(where.pid, &where, content, body, len, timeout_ms,
+		    ret_reply);
+	else if (r == -ENOENT)
+		r = fail(-ESRCH, "no worker is registered as \"%s\"", name);
+	return mailbox_leave(r);
 }
 
 static int
@@ -426,14 +447,15 @@ reply(const struct msg *to, unsigned flags, enum msg_content content,
 		.to = to->from,
 		.ref = to->ref,
 		.flags = (uint16_t)flags };
-	int r = mailbox_check();
+	int r = mailbox_enter();
 
 	if (r != 0)
 		return r;
 	if (to->kind != MSG_CALL)
-		return fail(-EINVAL, "only a MSG_CALL can be replied to");
-	r = send_frame(&h, content, NULL, body, len, DEADLINE_NEVER);
-	return r == -ESRCH ? 0 : r;
+		r = fail(-EINVAL, "only a MSG_CALL can be replied to");
+	else
+		r = send_frame(&h, content, NULL, body, len, DEADLINE_NEVER);
+	return mailbox_leave(r == -ESRCH ? 0 : r);
 }
 
 MSG_API int
@@ -451,16 +473,13 @@ msg_reply_error(const struct msg *to, const char *text)
 
 /* --- receiving --- */
 
-MSG_API int
-msg_receive(struct msg *ret_msg, int timeout_ms)
+static int
+receive(struct msg *ret_msg, int64_t deadline)
 {
-	int64_t deadline = clock_deadline(timeout_ms);
 	bool looked = false;
 	struct item *it;
-	int r = mailbox_check();
+	int r;
 
-	if (r != 0)
-		return r;
 	while ((it = TAILQ_FIRST(&mailbox.queue)) == NULL) {
 		if (mailbox.cut)
 			return fail(-EPIPE, "supd has gone");
@@ -477,6 +496,16 @@ msg_receive(struct msg *ret_msg, int timeout_ms)
 	return 1;
 }
 
+MSG_API int
+msg_receive(struct msg *ret_msg, int timeout_ms)
+{
+	int r = mailbox_enter();
+
+	if (r != 0)
+		return r;
+	return mailbox_leave(receive(ret_msg, clock_deadline(timeout_ms)));
+}
+
 MSG_API void
 msg_free(struct msg *m)
 {
@@ -488,6 +517,25 @@ msg_free(struct msg *m)
 
 /* --- monitors --- */
 
+static struct monitor *
+monitor_find(uint64_t ref)
+{
+	struct monitor *m;
+
+	TAILQ_FOREACH (m, &mailbox.monitors, entry) {
+		if (m->ref == ref)
+			break;
+	}
+	return m;
+}
+
+static void
+monitor_forget(struct monitor *m)
+{
+	TAILQ_REMOVE(&mailbox.monitors, m, entry);
+	free(m);
+}
+
 static int
 monitor(msg_pid pid, const char *name, uint64_t *ret_ref)
 {
@@ -496,10 +544,8 @@ monitor(msg_pid pid, const char *name, uint64_t *ret_ref)
 	};
 	size_t len = name != NULL ? strlen(name) : 0;
 	struct monitor *m;
-	int r = mailbox_check();
+	int r;
 
-	if (r != 0)
-		return r;
 	if (name != NULL && (len == 0 || len >= PROTO_PATH_MAX))
 		return fail(-EINVAL, "a name or path has 1 to %d bytes",
 		    PROTO_PATH_MAX - 1);
@@ -511,21 +557,26 @@ monitor(msg_pid pid, const char *name, uint64_t *ret_ref)
 	TAILQ_INSERT_TAIL(&mailbox.monitors, m, entry);
 	*ret_ref = h.ref;
 	r = lifeline_send(&h, name, len);
-	if (r != 0)
-		(void)msg_demonitor(h.ref, true);
+	m = r != 0 ? monitor_find(h.ref) : NULL;
+	if (m != NULL)
+		monitor_forget(m);
 	return r;
 }
 
 MSG_API int
 msg_monitor(msg_pid pid, uint64_t *ret_ref)
 {
-	return monitor(pid, NULL, ret_ref);
+	int r = mailbox_enter();
+
+	return r != 0 ? r : mailbox_leave(monitor(pid, NULL, ret_ref));
 }
 
 MSG_API int
 msg_monitor_name(const char *name, uint64_t *ret_ref)
 {
-	return monitor(0, name, ret_ref);
+	int r = mailbox_enter();
+
+	return r != 0 ? r : mailbox_leave(monitor(0, name, ret_ref));
 }
 
 static void
@@ -543,35 +594,38 @@ flush_down(uint64_t ref)
 	}
 }
 
-MSG_API int
-msg_demonitor(uint64_t ref, bool flush)
+static int
+demonitor(uint64_t ref, bool flush)
 {
 	struct proto_frame h = {
 		.type = PROTO_DEMONITOR, .ref = ref, .from = mailbox.self
 	};
-	struct monitor *m;
-	int r = mailbox_check();
+	struct monitor *m = monitor_find(ref);
+	int r;
 
-	if (r != 0)
-		return r;
-	TAILQ_FOREACH (m, &mailbox.monitors, entry) {
-		if (m->ref == ref)
-			break;
-	}
 	if (m == NULL) {
 		if (flush)
 			flush_down(ref);
 		return 0;
 	}
-	TAILQ_REMOVE(&mailbox.monitors, m, entry);
-	free(m);
+	monitor_forget(m);
 	r = lifeline_send(&h, NULL, 0);
 	return r != 0 ? r : 1;
+}
+
+MSG_API int
+msg_demonitor(uint64_t ref, bool flush)
+{
+	int r = mailbox_enter();
+
+	return r != 0 ? r : mailbox_leave(demonitor(ref, flush));
 }
 
 MSG_API void
 msg_stats(struct msg_stats *ret_stats)
 {
+	mailbox_lock();
 	*ret_stats = mailbox.stats;
 	ret_stats->routes = transport_count();
+	mailbox_unlock();
 }

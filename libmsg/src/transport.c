@@ -45,6 +45,8 @@
 #define IPC          "ipc://"
 #define IPC_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
+/* Messages taken in at a time: enough to be cheap, few enough to go on. */
+#define DRAIN_MAX    256
 #define DEAD_MAX     64   /* ended workers whose late frames are dropped */
 #define GONE_WAIT_MS 1000 /* for what an ended worker left behind */
 
@@ -127,6 +129,13 @@ set_budget(void)
 	t.budget = n > 0 && n < ROUTES_BUDGET ? (unsigned)n : ROUTES_BUDGET;
 }
 
+static void
+take_in(void *arg)
+{
+	(void)arg;
+	(void)transport_drain(DRAIN_MAX);
+}
+
 int
 transport_open(const char *endpoint)
 {
@@ -158,13 +167,7 @@ transport_open(const char *endpoint)
 		    nn_strerror(-r));
 	}
 	t.rep_fd = sock_fd(t.rep, NN_RCVFD);
-	return 0;
-}
-
-int
-transport_fd(void)
-{
-	return t.rep_fd;
+	return wait_add_fd(t.rep_fd, POLLIN, take_in, NULL);
 }
 
 unsigned
@@ -439,6 +442,10 @@ transport_connect(msg_pid pid, const char *endpoint, struct route **ret_route)
 	e = make_room();
 	if (e != 0)
 		return e;
+	/* Another thread may have been faster. */
+	*ret_route = transport_find(pid);
+	if (*ret_route != NULL)
+		return 0;
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return fail(-ENOMEM, "no memory for a route");
@@ -613,6 +620,7 @@ transport_close(int64_t deadline_ns)
 			    deadline_ns);
 		}
 	}
+	wait_del_fd(t.rep_fd);
 	if (t.rep != -1)
 		nn_close(t.rep);
 	t.rep = t.rep_fd = -1;

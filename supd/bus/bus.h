@@ -9,6 +9,7 @@
 #include "bus/monitors.h"
 #include "bus/names.h"
 #include "bus/peers.h"
+#include "bus/sys.h"
 #include "proto/proto.h"
 #include "wire/link.h"
 #include "wire/wire.h"
@@ -50,6 +51,7 @@ struct bus {
 	struct monitors monitors;
 	struct mailboxes mailboxes;
 	struct control control;
+	struct sys sys;
 	int32_t supd_pid; /* the keeper's */
 	int exit_code;
 	char frame[PROTO_LIFELINE_MAX]; /* one lifeline packet at a time */

@@ -105,7 +105,7 @@ client_check_done(struct client *c)
 void
 client_resume(struct client *c)
 {
-	if (c->closing)
+	if (c->closing || c->peer != NULL)
 		return;
 	if (c->paused && !client_busy(c)) {
 		c->paused = false;
@@ -119,7 +119,7 @@ client_resume(struct client *c)
 size_t
 client_out_len(const struct client *c)
 {
-	return evbuffer_get_length(c->out);
+	return c->peer == NULL ? evbuffer_get_length(c->out) : 0;
 }
 
 void

@@ -36,6 +36,9 @@
 struct bus;
 struct client;
 struct method;
+struct peer;
+struct request;
+struct sys_ask;
 
 struct request {
 	TAILQ_ENTRY(request) of_client;
@@ -60,6 +63,12 @@ struct request {
 	uint32_t slot;     /* logs, why: whose */
 	uint64_t target;   /* call: who is to answer; 0: none */
 	struct event *timer;
+	uint64_t ref;        /* of a worker's CONTROL */
+	struct sys_ask *sys; /* a question to a worker that is open, or NULL */
+	/* its end: msgpack in `body`, or an errno and a text */
+	void (*on_sys)(struct request *r, int error, const char *text,
+	    const struct buf *body);
+	json_t *known; /* info: what the bus itself knows */
 };
 
 TAILQ_HEAD(request_list, request);
@@ -68,6 +77,7 @@ RB_HEAD(request_tree, request);
 struct client {
 	TAILQ_ENTRY(client) entry;
 	struct bus *bus;
+	struct peer *peer; /* whose CONTROL it is, see command.h; or NULL */
 	int fd;
 	uint32_t uid;
 	bool permitted;

@@ -4,8 +4,10 @@
 #include "base/log.h"
 #include "bus/beat.h"
 #include "bus/bus.h"
+#include "bus/command.h"
 #include "bus/jsonrpc.h"
 #include "bus/relay.h"
+#include "bus/sys.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -40,6 +42,7 @@ lifeline_new(struct bus *b, struct peer *p, uint64_t inc, int32_t os_pid,
 		.os_pid = os_pid,
 	};
 	TAILQ_INIT(&l->out);
+	TAILQ_INIT(&l->answers);
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	return l;
 }
@@ -55,6 +58,7 @@ drop_out(struct lifeline *l)
 	}
 	l->out_bytes = 0;
 	l->out_relayed = 0;
+	answers_drop(l);
 }
 
 /* The worker sees EOF; the struct stays until its DEAD. */
@@ -148,6 +152,7 @@ lifeline_writable(evutil_socket_t fd, short what, void *arg)
 		l->out_relayed -= o->relayed;
 		free(o);
 	}
+	answers_flush(l);
 }
 
 static bool
@@ -446,6 +451,9 @@ static const struct {
 	[PROTO_REASON] = { on_reason, true },
 	[PROTO_ALIVE] = { on_alive, true },
 	[PROTO_UNWELL] = { on_alive, true },
+	[PROTO_CONTROL] = { command_frame, false },
+	[PROTO_SYS] = { sys_frame, false },
+	[PROTO_ANSWER] = { sys_answer, false },
 };
 
 static bool

@@ -2,6 +2,7 @@
 #ifndef BUS_LIFELINE_H
 #define BUS_LIFELINE_H
 
+#include "bus/answers.h"
 #include "proto/proto.h"
 
 #include <event2/event.h>
@@ -50,6 +51,8 @@ struct lifeline {
 	uint32_t out_relayed;
 	size_t out_bytes;
 	TAILQ_HEAD(, lifeline_out) out;
+	struct answer_list answers; /* what does not fit into `out` yet */
+	size_t answer_bytes;
 	struct event read, write;
 };
 

@@ -5,6 +5,7 @@
 #include "base/mono.h"
 #include "bus/bus.h"
 #include "bus/guest.h"
+#include "bus/info.h"
 #include "bus/jsonrpc.h"
 #include "bus/stream.h"
 
@@ -308,7 +309,7 @@ run_simulate(struct request *r, const json_t *params)
 /* ---- methods of the bus ----------------------------------------------------
  */
 
-static void
+void
 done_json(struct request *r, json_t *take)
 {
 	cleanup_(buf_fini) struct buf out = { 0 };
@@ -352,33 +353,36 @@ run_names(struct request *r, const json_t *params)
 }
 
 static const struct method methods[] = {
-	{ "ping", run_ping, OP_N, RESULT_NOTHING },
-	{ "status", run_status, OP_STATUS, RESULT_ROWS },
-	{ "show", run_path, OP_SHOW, RESULT_ROWS },
-	{ "why", run_path, OP_WHY, RESULT_WHY },
-	{ "events", stream_events, OP_EVENTS, RESULT_EMPTY },
-	{ "logs", stream_logs, OP_N, RESULT_EMPTY },
-	{ "start", run_path, OP_START, RESULT_ROWS },
-	{ "stop", run_path, OP_STOP, RESULT_ROWS },
-	{ "restart", run_path, OP_RESTART, RESULT_ROWS },
-	{ "kill", run_kill, OP_KILL, RESULT_ROWS },
-	{ "add", run_add, OP_ADD, RESULT_ROWS },
-	{ "remove", run_path, OP_REMOVE, RESULT_EMPTY },
-	{ "diff", run_config, OP_DIFF, RESULT_CHANGES },
-	{ "apply", run_config, OP_APPLY, RESULT_CHANGES },
-	{ "reload", run_config, OP_RELOAD, RESULT_CHANGES },
-	{ "simulate", run_simulate, OP_SIMULATE, RESULT_STEPS },
-	{ "wait", run_wait, OP_WAIT, RESULT_ROWS },
-	{ "names", run_names, OP_N, RESULT_NOTHING },
-	{ "call", guest_call, OP_N, RESULT_NOTHING },
-	{ "send", guest_send, OP_N, RESULT_NOTHING },
-	{ "cast", guest_cast, OP_N, RESULT_NOTHING },
-	{ "shutdown", run_shutdown, OP_SHUTDOWN, RESULT_NOTHING },
+	{ "ping", run_ping, OP_N, RESULT_NOTHING, METHOD_FREE },
+	{ "status", run_status, OP_STATUS, RESULT_ROWS, METHOD_ALLOW },
+	{ "show", run_path, OP_SHOW, RESULT_ROWS, METHOD_ALLOW },
+	{ "why", run_path, OP_WHY, RESULT_WHY, METHOD_ALLOW },
+	{ "events", stream_events, OP_EVENTS, RESULT_EMPTY, METHOD_NO },
+	{ "logs", stream_logs, OP_N, RESULT_EMPTY, METHOD_NO },
+	{ "start", run_path, OP_START, RESULT_ROWS, METHOD_ALLOW },
+	{ "stop", run_path, OP_STOP, RESULT_ROWS, METHOD_ALLOW },
+	{ "restart", run_path, OP_RESTART, RESULT_ROWS, METHOD_ALLOW },
+	{ "kill", run_kill, OP_KILL, RESULT_ROWS, METHOD_ALLOW },
+	{ "add", run_add, OP_ADD, RESULT_ROWS, METHOD_ALLOW },
+	{ "remove", run_path, OP_REMOVE, RESULT_EMPTY, METHOD_ALLOW },
+	{ "diff", run_config, OP_DIFF, RESULT_CHANGES, METHOD_ALLOW },
+	{ "apply", run_config, OP_APPLY, RESULT_CHANGES, METHOD_ALLOW },
+	{ "reload", run_config, OP_RELOAD, RESULT_CHANGES, METHOD_ALLOW },
+	{ "simulate", run_simulate, OP_SIMULATE, RESULT_STEPS, METHOD_ALLOW },
+	{ "wait", run_wait, OP_WAIT, RESULT_ROWS, METHOD_ALLOW },
+	{ "names", run_names, OP_N, RESULT_NOTHING, METHOD_FREE },
+	{ "whereis", info_whereis, OP_N, RESULT_NOTHING, METHOD_FREE },
+	{ "info", info_info, OP_N, RESULT_NOTHING, METHOD_FREE },
+	{ "sys", info_sys, OP_N, RESULT_NOTHING, METHOD_NO },
+	{ "call", guest_call, OP_N, RESULT_NOTHING, METHOD_NO },
+	{ "send", guest_send, OP_N, RESULT_NOTHING, METHOD_NO },
+	{ "cast", guest_cast, OP_N, RESULT_NOTHING, METHOD_NO },
+	{ "shutdown", run_shutdown, OP_SHUTDOWN, RESULT_NOTHING, METHOD_ALLOW },
 };
 
 static const char *const known_params[] = { "path", "wait", "timeout_ns", "n",
 	"follow", "signal", "spec", "args", "for", "name", "payload", "repeat",
-	"every_ns", "file", "dry_run" };
+	"every_ns", "file", "dry_run", "op" };
 
 /* A mistyped key must not silently mean its default. */
 static const char *
@@ -400,6 +404,27 @@ unknown_param(const json_t *params)
 	return NULL;
 }
 
+const struct method *
+method_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+		if (strcmp(methods[i].name, name) == 0)
+			return &methods[i];
+	return NULL;
+}
+
+void
+method_run(struct request *r, const json_t *params)
+{
+	const char *bad = unknown_param(params);
+
+	if (bad != NULL)
+		request_fail(
+		    r, RPC_INVALID_PARAMS, "no such parameter: %s", bad);
+	else
+		r->method->run(r, params);
+}
+
 static void
 answer_error(struct client *c, const json_t *id, int code, const char *text)
 {
@@ -414,13 +439,9 @@ answer_error(struct client *c, const json_t *id, int code, const char *text)
 static void
 dispatch(struct client *c, const struct rpc_request *q)
 {
-	const struct method *m = NULL;
-	const char *bad;
+	const struct method *m = method_find(q->method);
 	struct request *r;
 
-	for (size_t i = 0; i < ARRAY_LEN(methods) && m == NULL; i++)
-		if (strcmp(methods[i].name, q->method) == 0)
-			m = &methods[i];
 	if (m == NULL) {
 		answer_error(c, q->id, RPC_NO_METHOD, "no such method");
 		return;
@@ -430,12 +451,7 @@ dispatch(struct client *c, const struct rpc_request *q)
 		answer_error(c, q->id, CTL_FAILED, "out of memory");
 		return;
 	}
-	bad = unknown_param(q->params);
-	if (bad != NULL)
-		request_fail(
-		    r, RPC_INVALID_PARAMS, "no such parameter: %s", bad);
-	else
-		m->run(r, q->params);
+	method_run(r, q->params);
 }
 
 void

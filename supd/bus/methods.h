@@ -23,6 +23,14 @@ must_check bool param_text(struct request *r, const json_t *params,
 must_check bool param_path(struct request *r, const json_t *params,
     const char *key, bool needed, const char **ret);
 
+/* The method of that name, or NULL. */
+const struct method *method_find(const char *name);
+/* Check the names of the params, and begin. */
+void method_run(struct request *r, const json_t *params);
+
+/* It ends with this value; takes it. */
+void done_json(struct request *r, json_t *take);
+
 /* "no such X: NAME", with the names that are like it. */
 void fail_no_name(struct request *r, const char *what, const char *name);
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "bus/beat.h"
 #include "bus/bus.h"
+#include "bus/command.h"
 #include "bus/guest.h"
 #include "bus/lifeline.h"
 #include "bus/notify.h"
@@ -119,6 +120,8 @@ peers_make(struct bus *b, uint32_t slot)
 	}
 	p->bus = b;
 	p->slot = slot;
+	TAILQ_INIT(&p->sys_asked);
+	TAILQ_INIT(&p->sys_owed);
 	b->peers.slot[slot] = p;
 	b->peers.n_fds++;
 	return p;
@@ -208,6 +211,8 @@ peer_end(struct peer *p, const char *reason)
 	p->live = false;
 	if (by_exit && p->declared != NULL)
 		reason = p->declared;
+	command_ended(p);
+	sys_ended(b, p, reason);
 	guest_ended(b, p, reason);
 	monitors_ended(b, p, reason);
 
@@ -339,6 +344,8 @@ peer_free(struct peer *p)
 {
 	struct bus *b = p->bus;
 
+	command_ended(p);
+	sys_ended(b, p, "noconnection");
 	lifeline_free(p->line);
 	lifeline_free(p->early);
 	names_purge(b, p);

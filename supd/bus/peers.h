@@ -3,6 +3,7 @@
 #define BUS_PEERS_H
 
 #include "base/attr.h"
+#include "bus/sys.h"
 #include "wire/wire.h"
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@
 
 struct beat;
 struct bus;
+struct client;
 struct lifeline;
 struct name;
 struct notify;
@@ -50,6 +52,10 @@ struct peer {
 	struct lifeline *line;
 	struct lifeline *early; /* of an incarnation not yet announced */
 	struct notify *notify;
+	struct client *client;     /* who its CONTROLs are, or NULL */
+	struct sys_list sys_asked; /* by it, n_sys of them */
+	struct sys_list sys_owed;  /* of it */
+	uint32_t n_sys;
 	RB_ENTRY(peer) by_path;
 	TAILQ_ENTRY(peer) of_dirty;
 };

@@ -3,8 +3,10 @@
 
 #include "base/log.h"
 #include "bus/bus.h"
+#include "bus/command.h"
 #include "bus/jsonrpc.h"
 #include "bus/stream.h"
+#include "bus/sys.h"
 
 #include <assert.h>
 #include <string.h>
@@ -78,6 +80,9 @@ request_free(struct request *r)
 		RB_REMOVE(request_tree, &b->control.requests, r);
 	if (r->timer != NULL)
 		event_free(r->timer);
+	if (r->sys != NULL)
+		sys_cancel(b, r->sys);
+	json_decref(r->known);
 	TAILQ_REMOVE(&c->requests, r, of_client);
 	c->n_requests--;
 	json_decref(r->id);
@@ -112,6 +117,8 @@ request_done(struct request *r, const char *result)
 	cleanup_(buf_fini) struct buf line = { 0 };
 
 	line.failed = r->rows.failed || r->text.failed;
+	if (r->client->peer != NULL)
+		command_done(r, line.failed ? "" : result);
 	if (r->id != NULL)
 		rpc_put_result(&line, r->id, result);
 	request_answer(r, &line);
@@ -123,6 +130,8 @@ request_fail_data(
 {
 	cleanup_(buf_fini) struct buf line = { 0 };
 
+	if (r->client->peer != NULL)
+		command_fail(r, code, text);
 	if (r->id != NULL)
 		rpc_put_error(&line, r->id, code, text, data);
 	request_answer(r, &line);

@@ -21,11 +21,19 @@ enum result_shape {
 	RESULT_EMPTY
 };
 
+/* May workers use a method by CONTROL? */
+enum method_worker {
+	METHOD_NO,    /* only clients of the socket */
+	METHOD_ALLOW, /* as far as `allow:` goes */
+	METHOD_FREE,
+};
+
 struct method {
 	const char *name;
 	void (*run)(struct request *r, const json_t *params);
 	uint32_t op; /* enum request_op */
 	enum result_shape shape;
+	enum method_worker worker;
 };
 
 /* NULL without memory.  id NULL: nobody wants an answer. */

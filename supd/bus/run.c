@@ -210,6 +210,7 @@ bus_init(struct bus *b)
 	RB_INIT(&b->monitors.by_owner);
 	RB_INIT(&b->monitors.by_target);
 	RB_INIT(&b->control.requests);
+	RB_INIT(&b->sys.asks);
 	TAILQ_INIT(&b->mailboxes.dirs);
 	TAILQ_INIT(&b->control.clients);
 	TAILQ_INIT(&b->control.graves);

@@ -214,6 +214,13 @@ void transport_gone(msg_pid pid);
 
 unsigned transport_count(void);
 
+/* --- pack.c --- */
+
+struct msg_pack;
+
+/* Add msgpack that is there already. */
+void pack_raw(struct msg_pack *p, const void *bytes, size_t len);
+
 /* --- nnfix.c --- */
 
 /* Put it into effect, before the first nanomsg socket is opened. */

@@ -16,37 +16,116 @@
 #include <cmocka.h>
 
 struct vector {
-	unsigned char data[1024];
+	unsigned char data[2048];
 	size_t len;
-	char want[2048]; /* what reading it must print */
+	char want[4096]; /* what reading it must print */
+	unsigned char secret[PROTO_SECRET_SIZE]; /* of who is greeted */
+	bool has_secret;
 };
+
+/* The bytes of a line in hexadecimal.  Returns how many. */
+static size_t
+hex(const char *p, unsigned char *out, size_t size)
+{
+	unsigned byte;
+	size_t n = 0;
+	int used;
+
+	while (sscanf(p, "%2x%n", &byte, &used) == 1) {
+		assert_true(n < size);
+		out[n++] = (unsigned char)byte;
+		p += used;
+	}
+	return n;
+}
 
 static void
 vector_load(const char *path, struct vector *v)
 {
 	FILE *f = fopen(path, "r");
-	char line[512], *p, *end;
+	char line[4096];
 
 	assert_non_null(f);
 	memset(v, 0, sizeof(*v));
 	while (fgets(line, sizeof(line), f) != NULL) {
 		if (line[0] == '#')
 			continue;
-		if (strncmp(line, "frame ", 6) == 0 ||
-		    strcmp(line, "end\n") == 0 || strcmp(line, "bad\n") == 0) {
+		if (strncmp(line, "proof secret=", 13) == 0) {
+			assert_int_equal(sizeof(v->secret),
+			    hex(line + 13, v->secret, sizeof(v->secret)));
+			v->has_secret = true;
+		} else if (strchr(line, '=') != NULL ||
+			   strcmp(line, "end\n") == 0 ||
+			   strcmp(line, "bad\n") == 0) {
+			assert_true(
+			    strlen(v->want) + strlen(line) < sizeof(v->want));
 			strcat(v->want, line);
-			continue;
-		}
-		for (p = line;; p = end) {
-			unsigned long byte = strtoul(p, &end, 16);
-
-			if (end == p)
-				break;
-			assert_true(v->len < sizeof(v->data) && byte < 256);
-			v->data[v->len++] = (unsigned char)byte;
+		} else {
+			v->len += hex(
+			    line, v->data + v->len, sizeof(v->data) - v->len);
 		}
 	}
 	fclose(f);
+}
+
+static const char *
+text_or_dash(const char *text)
+{
+	return text[0] != '\0' ? text : "-";
+}
+
+/* The structure that the body is, if it is one. */
+static size_t
+describe_body(
+    const struct proto_frame *h, const void *body, char *out, size_t size)
+{
+	union {
+		struct proto_join join;
+		struct proto_welcome welcome;
+		struct proto_credit credit;
+		struct proto_stats stats;
+		struct proto_result result;
+		struct proto_resolved resolved;
+	} u;
+	size_t n = h->length - PROTO_HEADER_SIZE, k = 0;
+	char secret[2 * PROTO_SECRET_SIZE + 1] = "";
+
+	if (n > sizeof(u))
+		return 0;
+	memcpy(&u, body, n);
+	if (h->type == PROTO_JOIN && n == sizeof(u.join))
+		return (size_t)snprintf(
+		    out, size, "join os_pid=%d\n", u.join.os_pid);
+	if (h->type == PROTO_CREDIT && n == sizeof(u.credit))
+		return (size_t)snprintf(out, size, "credit bytes=%ju seq=%u\n",
+		    (uintmax_t)u.credit.bytes, u.credit.seq);
+	if (h->type == PROTO_RESULT && n == sizeof(u.result))
+		return (size_t)snprintf(
+		    out, size, "result error=%d\n", u.result.error);
+	if (h->type == PROTO_STATS && n == sizeof(u.stats))
+		return (size_t)snprintf(out, size,
+		    "stats sent=%ju received=%ju queued=%ju queued_bytes=%ju "
+		    "dropped=%ju bad=%ju\n",
+		    (uintmax_t)u.stats.sent, (uintmax_t)u.stats.received,
+		    (uintmax_t)u.stats.queued, (uintmax_t)u.stats.queued_bytes,
+		    (uintmax_t)u.stats.dropped, (uintmax_t)u.stats.bad);
+	if (h->type == PROTO_RESOLVED && n == sizeof(u.resolved))
+		return (size_t)snprintf(out, size,
+		    "resolved pid=0x%jx error=%d proof=%ju endpoint=%s\n",
+		    (uintmax_t)u.resolved.pid, u.resolved.error,
+		    (uintmax_t)u.resolved.proof,
+		    text_or_dash(u.resolved.endpoint));
+	if (h->type != PROTO_WELCOME || n != sizeof(u.welcome))
+		return 0;
+	for (int i = 0; i < PROTO_SECRET_SIZE; i++)
+		k += (size_t)snprintf(secret + k, sizeof(secret) - k, "%02x",
+		    u.welcome.secret[i]);
+	return (size_t)snprintf(out, size,
+	    "welcome self=0x%jx endpoint=%s path=%s secret=%s max_bytes=%ju "
+	    "on_full=%u\n",
+	    (uintmax_t)u.welcome.self, text_or_dash(u.welcome.endpoint),
+	    text_or_dash(u.welcome.path), secret,
+	    (uintmax_t)u.welcome.max_bytes, u.welcome.on_full);
 }
 
 /* Read a batch, and write down what is in it, in the vectors' words. */
@@ -69,6 +148,7 @@ describe(const unsigned char *data, size_t len, char *out, size_t size)
 			n += (size_t)snprintf(out + n, size - n, "%02x",
 			    ((const unsigned char *)body)[i]);
 		n += (size_t)snprintf(out + n, size - n, "\n");
+		n += describe_body(&h, body, out + n, size - n);
 	}
 	snprintf(out + n, size - n, pos == len ? "end\n" : "bad\n");
 }
@@ -99,7 +179,7 @@ each_vector(void (*fn)(const struct vector *v))
 static void
 read_one(const struct vector *v)
 {
-	char got[2048];
+	char got[4096];
 
 	describe(v->data, v->len, got, sizeof(got));
 	assert_string_equal(got, v->want);
@@ -109,14 +189,14 @@ static void
 every_vector_reads_as_it_says(void **state)
 {
 	(void)state;
-	assert_true(each_vector(read_one) >= 14);
+	assert_true(each_vector(read_one) >= 58);
 }
 
 /* What was read is written again: the same bytes, and zeros for padding. */
 static void
 write_one(const struct vector *v)
 {
-	unsigned char out[1024];
+	unsigned char out[2048];
 	struct proto_frame h;
 	const void *body;
 	size_t pos = 0, body_len, n = 0;
@@ -138,7 +218,63 @@ static void
 every_vector_is_written_as_it_was_read(void **state)
 {
 	(void)state;
-	assert_true(each_vector(write_one) >= 14);
+	assert_true(each_vector(write_one) >= 58);
+}
+
+/* There is one of each type but the reserved one. */
+static bool seen[256];
+
+static void
+see_one(const struct vector *v)
+{
+	struct proto_frame h;
+	const void *body;
+	size_t pos = 0, body_len;
+
+	while (proto_next(
+	    v->data, v->len, &pos, PROTO_MESSAGE_MAX, &h, &body, &body_len))
+		seen[h.type] = true;
+}
+
+static void
+every_type_of_frame_has_a_vector(void **state)
+{
+	(void)state;
+	(void)each_vector(see_one);
+	for (int t = PROTO_DATA; t <= PROTO_ANSWER; t++) {
+		bool is = (t < PROTO_SHM) ||
+		          (t >= PROTO_JOIN && t <= PROTO_REPORT) ||
+		          (t >= PROTO_WELCOME && t <= PROTO_UNLINKED) ||
+		          t >= PROTO_EXIT;
+
+		if (seen[t] != is)
+			fail_msg("type %d: %s", t, is ? "no vector" : "what?");
+	}
+}
+
+static unsigned n_proofs;
+
+static void
+prove_one(const struct vector *v)
+{
+	struct proto_frame h;
+	const void *body;
+	size_t pos = 0, body_len;
+
+	if (!v->has_secret)
+		return;
+	assert_true(proto_next(
+	    v->data, v->len, &pos, PROTO_MESSAGE_MAX, &h, &body, &body_len));
+	assert_int_equal(h.ref, proto_proof(v->secret, h.from, h.to));
+	n_proofs++;
+}
+
+static void
+a_hello_proves_who_was_told_the_way(void **state)
+{
+	(void)state;
+	(void)each_vector(prove_one);
+	assert_true(n_proofs >= 1);
 }
 
 static void
@@ -219,6 +355,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_vector_reads_as_it_says),
 		cmocka_unit_test(every_vector_is_written_as_it_was_read),
+		cmocka_unit_test(every_type_of_frame_has_a_vector),
+		cmocka_unit_test(a_hello_proves_who_was_told_the_way),
 		cmocka_unit_test(
 		    a_frame_longer_than_the_reader_takes_is_malformed),
 		cmocka_unit_test(put_refuses_what_does_not_fit),

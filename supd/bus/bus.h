@@ -5,6 +5,7 @@
 #include "base/attr.h"
 #include "base/role.h"
 #include "bus/control.h"
+#include "bus/links.h"
 #include "bus/mailbox.h"
 #include "bus/monitors.h"
 #include "bus/names.h"
@@ -49,6 +50,7 @@ struct bus {
 	struct peers peers;
 	struct names names;
 	struct monitors monitors;
+	struct link_tree links;
 	struct mailboxes mailboxes;
 	struct control control;
 	struct sys sys;

@@ -5,6 +5,7 @@
 #include "bus/beat.h"
 #include "bus/bus.h"
 #include "bus/command.h"
+#include "bus/exits.h"
 #include "bus/jsonrpc.h"
 #include "bus/relay.h"
 #include "bus/sys.h"
@@ -300,6 +301,7 @@ on_join(
 	}
 	memcpy(w.path, p->path, n);
 	lifeline_send(p->line, &r, &w, sizeof(w));
+	links_tell(p->bus, p);
 	return true;
 }
 
@@ -432,6 +434,70 @@ on_demonitor(
 	return true;
 }
 
+static bool
+on_link(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	struct peer *other = peers_by_pid(p->bus, h->to);
+	int e;
+
+	(void)body;
+	if (len != 0 || h->to == 0)
+		return false;
+	if (other != NULL && !exits_may(p, other))
+		e = -EPERM;
+	else
+		e = links_add(p->bus, p, h->to);
+	lifeline_result(p->line, h->ref, -e);
+	return true;
+}
+
+static bool
+on_unlink(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	(void)body;
+	if (len != 0)
+		return false;
+	links_remove(p->bus, p, h->to);
+	return true;
+}
+
+static bool
+on_trap(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	(void)body;
+	if (len != 0 || h->ref > 1)
+		return false;
+	exits_trap(p, h->ref == 1);
+	return true;
+}
+
+static bool
+on_exit_signal(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	struct peer *to = peers_by_pid(p->bus, h->to);
+	char reason[PROTO_REASON_MAX + 1];
+
+	if (h->to == 0 || !body_text(body, len, PROTO_REASON_MAX, reason) ||
+	    !text_is_utf8(reason, strlen(reason)))
+		return false;
+	if (to == NULL)
+		return true;
+	if (!exits_may(p, to)) {
+		if (!p->line->forbidden)
+			log_warnx("%s: may not end %s, which runs as another "
+				  "user: its `allow` does not name it",
+			    p->path, to->path);
+		p->line->forbidden = true;
+		return true;
+	}
+	exits_send(p->bus, peer_pid(p), h->to, reason, h->seq, 0);
+	return true;
+}
+
 static const struct {
 	bool (*fn)(struct peer *p, const struct proto_frame *h,
 	    const void *body, size_t len);
@@ -454,6 +520,10 @@ static const struct {
 	[PROTO_CONTROL] = { command_frame, false },
 	[PROTO_SYS] = { sys_frame, false },
 	[PROTO_ANSWER] = { sys_answer, false },
+	[PROTO_LINK] = { on_link, false },
+	[PROTO_UNLINK] = { on_unlink, false },
+	[PROTO_TRAP] = { on_trap, false },
+	[PROTO_EXIT] = { on_exit_signal, false },
 };
 
 static bool

@@ -46,6 +46,7 @@ struct lifeline {
 	bool started;
 	bool deaf;       /* it has closed its end; its last words may be left */
 	bool complained; /* its malformed frames were reported */
+	bool forbidden;  /* an exit signal that it may not send was */
 	uint32_t n_bad;
 	uint32_t n_refused; /* relayed frames that found no room */
 	uint32_t out_relayed;

@@ -5,10 +5,12 @@
 #include "bus/beat.h"
 #include "bus/bus.h"
 #include "bus/command.h"
+#include "bus/exits.h"
 #include "bus/guest.h"
 #include "bus/lifeline.h"
 #include "bus/notify.h"
 #include "bus/stream.h"
+#include "bus/wishes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -193,12 +195,9 @@ peer_attach(struct peer *p)
  * then everybody who waits hears of it.
  */
 static void
-peer_end(struct peer *p, const char *reason)
+peer_end(struct peer *p, const char *reason, bool by_exit)
 {
 	struct bus *b = p->bus;
-	/* D10: its own word counts only if it ended by exit(). */
-	bool by_exit =
-	    strcmp(reason, "normal") == 0 || strncmp(reason, "exit ", 5) == 0;
 
 	/* The keeper sent the lifeline before the engine heard of the end. */
 	bus_pump(&b->keeper);
@@ -206,20 +205,23 @@ peer_end(struct peer *p, const char *reason)
 		lifeline_drain(p->line);
 	notify_reset(p);
 	beat_reset(p);
+	exits_reset(p);
 	mailbox_unlink(b, p);
 	names_purge(b, p);
 	p->live = false;
-	if (by_exit && p->declared != NULL)
+	if (by_exit && p->declared != NULL) /* D10 */
 		reason = p->declared;
 	command_ended(p);
 	sys_ended(b, p, reason);
 	guest_ended(b, p, reason);
 	monitors_ended(b, p, reason);
+	links_ended(b, p, reason);
 
 	lifeline_free(p->line);
 	p->line = NULL;
 	p->os_pid = 0;
 	p->ready_told = false;
+	p->traps = false;
 	free(take_ptr(p->declared));
 	free(take_ptr(p->status));
 }
@@ -236,8 +238,11 @@ peers_have_fds(const struct peers *t, uint32_t more)
 }
 
 void
-peers_prepare(struct bus *b, const struct wire_prepare *w)
+peers_prepare(struct bus *b, const struct wire_hdr *h)
 {
+	const struct wire_prepare *w = wire_body(h);
+	size_t tail_len;
+	const char *tail = wire_tail(h, &tail_len);
 	struct wire_result r = { .slot = w->slot };
 	struct peer *p = peers_make(b, w->slot);
 	int e = p != NULL ? 0 : -ENOMEM;
@@ -250,6 +255,8 @@ peers_prepare(struct bus *b, const struct wire_prepare *w)
 		p->uid = w->uid;
 		p->gid = w->gid;
 		p->beat_ns = w->beat_ns;
+		wishes_free(p->wishes);
+		p->wishes = wishes_parse(tail, tail_len);
 		peer_set_path(p, w->path);
 		if (!peers_have_fds(&b->peers,
 			(w->flags & ~p->prepared & PREPARE_NOTIFY) != 0)) {
@@ -287,7 +294,7 @@ peers_proc(struct bus *b, const struct wire_proc *w)
 	if (p == NULL)
 		return;
 	if (p->live)
-		peer_end(p, "noconnection");
+		peer_end(p, "noconnection", false);
 	p->uid = w->uid;
 	peer_set_path(p, w->path);
 	p->inc = w->inc;
@@ -306,7 +313,7 @@ peers_dead(struct bus *b, const struct wire_dead *w)
 	struct peer *p = peers_get(b, w->slot);
 
 	if (p != NULL && p->live && p->inc == w->inc)
-		peer_end(p, w->reason);
+		peer_end(p, w->reason, w->by_exit != 0);
 }
 
 void
@@ -351,6 +358,8 @@ peer_free(struct peer *p)
 	names_purge(b, p);
 	notify_free(p);
 	beat_free(p);
+	exits_reset(p);
+	wishes_free(p->wishes);
 	if (p->prepared & PREPARE_MAILBOX)
 		mailbox_release(b, p);
 	peer_unpath(p);
@@ -370,7 +379,7 @@ peers_forget(struct bus *b, const struct wire_id *w)
 	if (p == NULL)
 		return;
 	if (p->live)
-		peer_end(p, "noconnection");
+		peer_end(p, "noconnection", false);
 	stream_forget(b, p->slot, p->path);
 	peer_free(p);
 }

@@ -27,9 +27,11 @@
 struct beat;
 struct bus;
 struct client;
+struct exiting;
 struct lifeline;
 struct name;
 struct notify;
+struct wish;
 
 struct peer {
 	struct bus *bus;
@@ -41,14 +43,18 @@ struct peer {
 	bool ready_told;   /* WIRE_READY was sent for inc */
 	bool in_tree;
 	bool dirty; /* a new status text waits */
+	bool traps; /* it traps exits */
 	int32_t os_pid;
 	uint32_t n_watches; /* monitors it has made */
-	int64_t beat_ns;    /* least time between two signs of life, or 0 */
-	struct beat *beat;  /* or NULL */
-	char *path;         /* "" before the first PREPARE or PROC */
-	char *declared;     /* its exit reason in its own words, or NULL */
-	char *status;       /* sd_notify's STATUS=, or NULL */
-	struct name *name;  /* what it registered, or NULL */
+	uint32_t n_links;
+	struct exiting *exiting; /* it is to end by an exit signal, or NULL */
+	struct wish *wishes;     /* what its configuration says, or NULL */
+	int64_t beat_ns;   /* least time between two signs of life, or 0 */
+	struct beat *beat; /* or NULL */
+	char *path;        /* "" before the first PREPARE or PROC */
+	char *declared;    /* its exit reason in its own words, or NULL */
+	char *status;      /* sd_notify's STATUS=, or NULL */
+	struct name *name; /* what it registered, or NULL */
 	struct lifeline *line;
 	struct lifeline *early; /* of an incarnation not yet announced */
 	struct notify *notify;
@@ -93,7 +99,7 @@ struct peer *peers_find(struct bus *b, const char *text, bool joined);
 void peer_ready(struct peer *p);
 
 /* Frames of the engine and the keeper. */
-void peers_prepare(struct bus *b, const struct wire_prepare *w);
+void peers_prepare(struct bus *b, const struct wire_hdr *h);
 void peers_proc(struct bus *b, const struct wire_proc *w);
 void peers_dead(struct bus *b, const struct wire_dead *w);
 void peers_forget(struct bus *b, const struct wire_id *w);

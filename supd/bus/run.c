@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/log.h"
 #include "bus/bus.h"
+#include "bus/exits.h"
 #include "bus/main.h"
 #include "bus/requests.h"
 
@@ -149,13 +150,15 @@ from_engine(struct bus *b, const struct wire_hdr *h, int *fds, unsigned n_fds)
 {
 	close_fds(fds, n_fds);
 	if (h->type == WIRE_PREPARE)
-		peers_prepare(b, wire_body(h));
+		peers_prepare(b, h);
 	else if (h->type == WIRE_PROC)
 		peers_proc(b, wire_body(h));
 	else if (h->type == WIRE_DEAD)
 		peers_dead(b, wire_body(h));
 	else if (h->type == WIRE_FORGET)
 		peers_forget(b, wire_body(h));
+	else if (h->type == WIRE_STOP)
+		exits_stop(b, wire_body(h));
 	else
 		requests_frame(b, h);
 }
@@ -207,6 +210,7 @@ bus_init(struct bus *b)
 
 	RB_INIT(&b->peers.by_path);
 	RB_INIT(&b->names.tree);
+	RB_INIT(&b->links);
 	RB_INIT(&b->monitors.by_owner);
 	RB_INIT(&b->monitors.by_target);
 	RB_INIT(&b->control.requests);
@@ -241,6 +245,7 @@ bus_fini(struct bus *b)
 	control_fini(b);
 	peers_fini(b);
 	monitors_fini(b);
+	links_fini(b);
 	if (event_initialized(&b->last_call))
 		event_del(&b->last_call);
 	bus_link_fini(&b->keeper);

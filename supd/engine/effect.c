@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "core/trace.h"
+#include "engine/ends.h"
 #include "engine/gate.h"
 #include "engine/hook.h"
 #include "engine/probe.h"
@@ -192,6 +193,7 @@ send_spawn(struct shell *sh, node_t n, uint64_t inc)
 
 	nd->main_inc = inc;
 	nd->unwell = nd->end_told = false;
+	ends_reset(nd);
 	nd->exited = (struct wire_exited){ 0 };
 	nd->sent_proc = PROC_MAIN;
 	if (r < 0) {
@@ -259,7 +261,8 @@ send_signal(struct shell *sh, const struct effect *eff)
 	if (nd->n_signals++ > 0)
 		record_signal(
 		    sh, eff->node, eff->sig, "because it has not stopped yet");
-	run_send(sh, &sh->keeper, WIRE_SIGNAL, 0, &m, NULL, 0);
+	if (!ends_stop(sh, eff))
+		run_send(sh, &sh->keeper, WIRE_SIGNAL, 0, &m, NULL, 0);
 }
 
 static void

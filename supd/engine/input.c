@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Frames from the other roles become events. */
 #include "base/log.h"
+#include "engine/ends.h"
 #include "engine/ready.h"
 #include "engine/record.h"
 #include "engine/reload.h"
@@ -124,24 +125,6 @@ note_end(struct shell *sh, const struct wire_exited *m)
 	nd->exited = *m;
 }
 
-/* What DOWN carries; the core names the same end in its own words later. */
-static void
-send_end(struct shell *sh, const struct wire_exited *m)
-{
-	struct reason r = {
-		.kind = m->is_signal ? REASON_SIGNAL : REASON_EXIT,
-		.code = m->status,
-		.core = m->core != 0,
-	};
-	char text[96];
-
-	if (!m->is_signal && m->status == 0)
-		strlcpy(text, "normal", sizeof(text));
-	else
-		reason_text(&r, text, sizeof(text));
-	send_dead(sh, m->slot, m->inc, text);
-}
-
 static void
 on_exited(struct shell *sh, const struct wire_exited *m)
 {
@@ -156,10 +139,10 @@ on_exited(struct shell *sh, const struct wire_exited *m)
 	struct wire_id ended = { .slot = m->slot, .inc = m->inc };
 
 	if (!tree_has(sh, m->slot)) {
-		send_end(sh, m);
+		ends_tell(sh, m);
 	} else if (is_main(sh, m->slot, m->inc)) {
 		/* Before anything that could follow from it: D7. */
-		send_end(sh, m);
+		ends_tell(sh, m);
 		note_end(sh, m);
 	} else {
 		sh->nodes[m->slot].hook_pid = 0;
@@ -338,6 +321,12 @@ input_bus(struct shell *sh, const struct wire_hdr *h)
 		break;
 	case WIRE_BEAT:
 		on_beat(sh, m);
+		break;
+	case WIRE_TRAPS:
+		ends_traps(sh, m);
+		break;
+	case WIRE_EXIT:
+		ends_signal(sh, m);
 		break;
 	case WIRE_REQUEST:
 		tail = wire_tail(h, &len);

@@ -38,6 +38,7 @@ node_clear(struct node *nd)
 	free(nd->last_line);
 	free(nd->complaint);
 	free(nd->last_words);
+	free(nd->imposed);
 	*nd = (struct node){ .log_owed = log_owed, .bus_owed = bus_owed };
 }
 

@@ -60,8 +60,9 @@ enum wire_type {
 	WIRE_LIFELINE, /* struct wire_lifeline */
 
 	/* engine -> bus */
-	WIRE_PREPARE, /* struct wire_prepare: a worker will be started */
-	WIRE_PROC,    /* struct wire_proc: this incarnation is being spawned */
+	/* struct wire_prepare; tail: its wishes: a worker will be started */
+	WIRE_PREPARE,
+	WIRE_PROC,   /* struct wire_proc: this incarnation is being spawned */
 	WIRE_DEAD,   /* struct wire_dead: it has ended: purge its names, DOWN */
 	WIRE_FORGET, /* struct wire_id: the worker is gone from the tree */
 	WIRE_ROW,    /* struct wire_row: one node, for a request */
@@ -71,11 +72,15 @@ enum wire_type {
 	WIRE_CHANGE,
 	WIRE_STEP, /* struct wire_step: what would happen, for a request */
 	WIRE_END,  /* struct wire_end; tail: text: a request has ended */
+	WIRE_STOP, /* struct wire_exit: it traps exits: stop it by one, or
+	              answer with a WIRE_EXIT */
 
 	/* bus -> engine */
 	WIRE_PREPARED, /* struct wire_result: PREPARE is done */
 	WIRE_READY,    /* struct wire_ready: it said so */
 	WIRE_BEAT,     /* struct wire_beat: a sign of life */
+	WIRE_TRAPS,    /* struct wire_traps: whether it traps exits */
+	WIRE_EXIT,     /* struct wire_exit: signal it */
 	WIRE_REQUEST,  /* struct wire_request; tail: argument text */
 	WIRE_CANCEL,   /* no struct: hdr.tag: nobody waits for it any more */
 
@@ -274,9 +279,25 @@ struct wire_proc {
 
 struct wire_dead {
 	uint32_t slot;
-	uint32_t zero;
+	uint32_t by_exit; /* it ended by exit(), so its own word counts (D10) */
 	uint64_t inc;
-	char reason[64]; /* "normal", "exit 1", "SIGKILL": what DOWN carries */
+	char reason[64]; /* "normal", "exit 1", "killed": what DOWN carries */
+};
+
+/* PROTO_TRAP. */
+struct wire_traps {
+	uint32_t slot;
+	uint32_t on;
+	uint64_t inc;
+};
+
+/* An exit signal (P-7). */
+struct wire_exit {
+	uint32_t slot;
+	int32_t sig; /* STOP: what is to be sent otherwise */
+	uint64_t inc;
+	char reason[64]; /* what an end by it is then for; EXIT: "", no more
+	                    than the signal says */
 };
 
 struct wire_ready {

@@ -211,7 +211,12 @@ rig_proc(struct rig *r, uint32_t slot, uint64_t inc, const char *path)
 void
 rig_dead(struct rig *r, uint32_t slot, uint64_t inc, const char *reason)
 {
-	struct wire_dead w = { .slot = slot, .inc = inc };
+	struct wire_dead w = {
+		.slot = slot,
+		.inc = inc,
+		.by_exit = strcmp(reason, "normal") == 0 ||
+		           strncmp(reason, "exit ", 5) == 0,
+	};
 
 	snprintf(w.reason, sizeof(w.reason), "%s", reason);
 	say(&r->engine, WIRE_DEAD, 0, &w);

@@ -309,7 +309,7 @@ void msg_free(struct msg *m);
 
 /*
  * Ask to be told once, by a MSG_DOWN with this ref, when a worker has ended.
- * Its body is the reason: "normal", "exit 1", "SIGKILL", or "noproc" when it
+ * Its body is the reason: "normal", "exit 1", "killed", or "noproc" when it
  * had ended before, or nobody had that name.  A name is looked up once, now.
  * Each call is a monitor of its own.
  */

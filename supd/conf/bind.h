@@ -130,7 +130,10 @@ void user_resolve(struct load *ld, struct wbind *b);
 /* types.c: bind one value; on error say so and leave *base alone */
 void type_bind(
     struct load *ld, const struct key *k, const struct node *n, void *base);
-/* A command's words, NULL-terminated; NULL after an error. */
+/* The words of a list or text, NULL-terminated; NULL after an error. */
+const char *const *type_list(
+    struct load *ld, const struct node *n, const char *what);
+/* The same of a command, so not empty. */
 const char *const *type_words(
     struct load *ld, const struct node *n, const char *what);
 

@@ -277,6 +277,7 @@ canon_node(const struct canon *c, const struct node *n)
 	case T_COMMAND:
 	case T_HOOK:
 	case T_GROUPS:
+	case T_NAMES:
 		put_words(c, n);
 		return;
 	case T_FILE:

@@ -104,6 +104,11 @@ struct conf_worker {
 	int nice, oom_score_adj;
 	struct conf_io in, out, err;
 	struct conf_log log;
+	/* Names or paths of workers, NULL-terminated; NULL: none. */
+	const char *const *names;
+	const char *const *links;
+	const char *const *monitors;
+	const char *const *allow; /* of supervisors, or "control" */
 };
 
 struct conf_child;

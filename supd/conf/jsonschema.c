@@ -69,6 +69,7 @@ static const char *const bodies[] = {
 	[T_ENV] = MAP,
 	[T_RLIMIT] = MAP,
 	[T_LOG] = "\"allOf\": [{\"$ref\": \"#/definitions/log\"}]",
+	[T_NAMES] = WORDS,
 	[T_LATER] = NULL,
 };
 

@@ -180,6 +180,7 @@ static void
 lint_worker(
     struct lint *l, const struct conf_child *sup, const struct conf_child *c)
 {
+	lint_names(l, sup, c);
 	if (c->worker.instance > 1)
 		return;
 	lint_shell(l, c);
@@ -213,7 +214,12 @@ lint_sup(struct lint *l, const struct conf_child *sup, bool is_root)
 void
 lint_tree(struct load *ld, const struct conf_child *root)
 {
-	struct lint l = { ld, { .arena = ld->arena } };
+	struct lint l = {
+		.ld = ld,
+		.said.arena = ld->arena,
+		.names.arena = ld->arena,
+		.root = root,
+	};
 
 	lint_root(&l, root);
 	lint_sup(&l, root, true);

@@ -13,7 +13,9 @@
  */
 struct lint {
 	struct load *ld;
-	struct strmap said; /* rule and place */
+	struct strmap said;  /* rule and place */
+	struct strmap names; /* registered: by which path */
+	const struct conf_child *root;
 };
 
 /* The value given for a key, or NULL. */
@@ -41,6 +43,10 @@ void lint_limits_worker(
 
 /* lintonce.c: a permanent worker whose command ends at once */
 void lint_once(
+    struct lint *l, const struct conf_child *sup, const struct conf_child *c);
+
+/* lintname.c: names, and what link, monitor and allow name */
+void lint_names(
     struct lint *l, const struct conf_child *sup, const struct conf_child *c);
 
 /* lintorder.c: children of rest_for_one that need a later one */

@@ -46,8 +46,9 @@ enum value_type {
 	T_RLIMIT,
 	T_IO,
 	T_LOG,
-	T_TREE, /* bound by the tree itself: children, defaults, ... */
-	T_LATER /* known, and refused */
+	T_NAMES, /* of workers, or their paths: a list */
+	T_TREE,  /* bound by the tree itself: children, defaults, ... */
+	T_LATER  /* known, and refused */
 };
 
 enum key_id {
@@ -109,6 +110,10 @@ enum key_id {
 	W_RLIMIT,
 	W_NICE,
 	W_OOM_SCORE_ADJ,
+	W_REGISTER,
+	W_LINK,
+	W_MONITOR,
+	W_ALLOW,
 	W_END,
 	/* inside `log` */
 	L_FIRST = W_END,

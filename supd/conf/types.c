@@ -352,10 +352,9 @@ words_of_text(struct load *ld, const struct node *n, const char *what)
 }
 
 const char *const *
-type_words(struct load *ld, const struct node *n, const char *what)
+type_list(struct load *ld, const struct node *n, const char *what)
 {
 	const struct node *c;
-	const char *const *words;
 	const char **list;
 	size_t i = 0;
 
@@ -366,17 +365,22 @@ type_words(struct load *ld, const struct node *n, const char *what)
 		    "%s takes a list of words, or a string, not a map", what);
 		return NULL;
 	}
-	if (n->kind == NODE_SCALAR) {
-		words = words_of_text(ld, n, what);
-	} else {
-		list = arena_array(ld->arena, n->n + 1, sizeof(*list));
-		for (c = n->first; c != NULL; c = c->next) {
-			list[i] = load_text(ld, c, what);
-			if (list[i++] == NULL)
-				return NULL;
-		}
-		words = list;
+	if (n->kind == NODE_SCALAR)
+		return words_of_text(ld, n, what);
+	list = arena_array(ld->arena, n->n + 1, sizeof(*list));
+	for (c = n->first; c != NULL; c = c->next) {
+		list[i] = load_text(ld, c, what);
+		if (list[i++] == NULL)
+			return NULL;
 	}
+	return list;
+}
+
+const char *const *
+type_words(struct load *ld, const struct node *n, const char *what)
+{
+	const char *const *words = type_list(ld, n, what);
+
 	if (words != NULL && (words[0] == NULL || words[0][0] == '\0')) {
 		diag_error(&ld->diag, n, "%s does not name a program", what);
 		return NULL;
@@ -624,6 +628,7 @@ static const bind_fn binders[] = {
 	[T_RLIMIT] = bind_rlimit,
 	[T_IO] = bind_io,
 	[T_LOG] = bind_log,
+	[T_NAMES] = wishes_bind,
 	[T_LATER] = NULL,
 };
 

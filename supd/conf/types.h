@@ -21,6 +21,9 @@ void type_say_why(const struct target *t, const struct node *n,
 /* The only entry of a map such as {tcp: A}, or NULL and an error. */
 const struct node *type_only_entry(const struct target *t, const char *forms);
 
+/* wishes.c: names or paths of others */
+void wishes_bind(const struct target *t);
+
 /* Whether the value is the word that takes back what `defaults` say. */
 bool type_is_off(const struct target *t);
 

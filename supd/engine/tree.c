@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "engine/tree.h"
 
+#include "conf/wishes.h"
 #include "engine/args.h"
 #include "engine/gate.h"
 #include "engine/gen.h"
@@ -229,6 +230,7 @@ tree_prepare(struct shell *sh, node_t n)
 {
 	struct node *nd = &sh->nodes[n];
 	const struct conf_worker *w = &nd->conf->worker;
+	cleanup_(buf_fini) struct buf wishes = { 0 };
 	struct wire_prepare m = { .slot = n };
 
 	if (nd->conf->is_sup || !w->spec.enabled)
@@ -245,7 +247,9 @@ tree_prepare(struct shell *sh, node_t n)
 		m.beat_ns = w->spec.heartbeat_ns / BEATS_TOLD + 1;
 	strlcpy(m.path, nd->path, sizeof(m.path));
 	nd->bus_owed++;
-	run_send(sh, &sh->bus, WIRE_PREPARE, 0, &m, NULL, 0);
+	wishes_put(w, &wishes);
+	buf_add(&wishes, "", 1);
+	run_send(sh, &sh->bus, WIRE_PREPARE, 0, &m, wishes.data, wishes.len);
 	ready_prepare(sh, n);
 	probe_prepare(sh, n);
 }

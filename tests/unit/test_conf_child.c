@@ -189,7 +189,11 @@ show_tells_each_key_and_its_origin(void **state)
 	    "log.keep=7 [defaults at t.yaml:4]\n"
 	    "log.prefix=true [default]\n"
 	    "log.time=true [default]\n"
-	    "rlimit={} [default]\n");
+	    "rlimit={} [default]\n"
+	    "register=[] [default]\n"
+	    "link=[] [default]\n"
+	    "monitor=[] [default]\n"
+	    "allow=[] [default]\n");
 	buf_fini(&b);
 	conf_show(k->conf->root, collect, &b);
 	assert_string_equal(buf_str(&b),

@@ -346,7 +346,8 @@ keys_at_the_next_start_are_those_of_the_process(void **state)
 	static const enum key_id next[] = { W_COMMAND, W_ENABLED, W_HEARTBEAT,
 		W_KILL_MODE, W_USER, W_GROUP, W_GROUPS, W_UMASK, W_CWD, W_ENV,
 		W_ENV_FILE, W_ENV_CLEAR, W_STDIN, W_STDOUT, W_STDERR, W_RLIMIT,
-		W_NICE, W_OOM_SCORE_ADJ };
+		W_NICE, W_OOM_SCORE_ADJ, W_REGISTER, W_LINK, W_MONITOR,
+		W_ALLOW };
 	size_t id, i;
 
 	(void)state;
@@ -400,6 +401,10 @@ static const struct {
 	{ W_RLIMIT, "{core: 0}", "{core: 1}" },
 	{ W_NICE, "5", "6" },
 	{ W_OOM_SCORE_ADJ, "5", "6" },
+	{ W_REGISTER, "[]", "[a]" },
+	{ W_LINK, "a", "[a, b]" },
+	{ W_MONITOR, "[a]", "[b]" },
+	{ W_ALLOW, "control", "[jobs]" },
 	{ S_STRATEGY, "one_for_one", "one_for_all" },
 	{ S_INTENSITY, "3", "4" },
 	{ S_PERIOD, "5s", "6s" },

@@ -323,6 +323,38 @@ what_only_looks_like_depending(void **state)
 			  A("nice: 1") DB));
 }
 
+/* ---- names -------------------------------------------------------------- */
+
+static void
+names_that_two_want(void **state)
+{
+	warns(state,
+	    SUP("", A("register: db") "  - {worker: b, command: [b], "
+				      "register: [x, db]}\n"),
+	    "\"db\" is also a name of root/s/a; only the first of the two to "
+	    "run has it");
+	warns(state, SUP("", A("instances: 2, register: db")),
+	    "\"db\" is also a name of root/s/a.1");
+	silent(state, SUP("", A("instances: 2, register: \"db.${instance}\"")));
+	warns(state,
+	    LIST "- supervisor: s\n  strategy: simple_one_for_one\n"
+		 "  template: {command: [x], register: db}\n",
+	    "all children of supervisor \"s\" would be \"db\"");
+}
+
+static void
+workers_and_supervisors_that_are_none(void **state)
+{
+	warns(state, SUP("", A("link: s/a")), "worker \"s/a\" is itself");
+	warns(state, SUP("", A("monitor: root/s")),
+	    "\"root/s\" is a supervisor; name the worker");
+	warns(state, SUP("", A("allow: s/a")),
+	    "\"s/a\" is a worker; `allow` takes supervisors, or control");
+	warns(state, SUP("", A("allow: [s, t]")),
+	    "there is no supervisor \"t\" in this configuration");
+	silent(state, SUP("", A("allow: [s, control], link: anybody")));
+}
+
 /* ---- supervisors -------------------------------------------------------- */
 
 static void
@@ -447,6 +479,8 @@ main(void)
 		TEST(a_permanent_command_that_ends_at_once),
 		TEST(a_child_that_needs_a_later_one),
 		TEST(a_socket_of_a_later_one),
+		TEST(names_that_two_want),
+		TEST(workers_and_supervisors_that_are_none),
 		TEST(what_only_looks_like_depending),
 		TEST(a_supervisor_that_gives_up_silently),
 		TEST(an_auto_shutdown_that_is_undone),

@@ -473,12 +473,34 @@ limits_of_supervisors_are_checked(void **state)
 }
 
 static void
+names_and_paths_of_others_are_checked(void **state)
+{
+	const struct conf_worker *w;
+
+	w = &kit_ok(*state,
+	    WORKER("register: [a, b]\n    link: web/api\n    allow: []"))
+	         ->worker;
+	assert_string_equal(w->names[1], "b");
+	assert_null(w->names[2]);
+	assert_string_equal(w->links[0], "web/api");
+	assert_null(w->allow);
+	assert_null(w->monitors);
+	kit_refuses(*state, WORKER("register: a/b"),
+	    "register: \"a/b\" has a / in it, as only paths do");
+	kit_refuses(*state, WORKER("link: [\"a b\"]"),
+	    "link: \"a b\" has a space or control character in it");
+	kit_refuses(
+	    *state, WORKER("monitor: [\"\"]"), "monitor: \"\" is empty");
+	kit_refuses(*state, WORKER("allow: {a: b}"),
+	    "allow takes a list of words, or a string, not a map");
+}
+
+static void
 keys_of_later_versions_are_refused(void **state)
 {
 	static const char *const later[] = { "tags", "no_new_privs",
 		"capabilities", "secret_env", "ionice", "sched", "cpu_affinity",
-		"cgroup", "sockets", "fd_store_max", "register", "mailbox",
-		"link", "monitor", "allow" };
+		"cgroup", "sockets", "fd_store_max", "mailbox" };
 	char text[256], message[96];
 	size_t i;
 
@@ -734,6 +756,7 @@ main(void)
 		TEST(a_supervisor_has_no_shutdown),
 		TEST(only_the_root_limits_the_start_rate),
 		TEST(limits_of_supervisors_are_checked),
+		TEST(names_and_paths_of_others_are_checked),
 		TEST(keys_of_later_versions_are_refused),
 		TEST(an_unknown_key_is_refused),
 		TEST(a_user_is_looked_up),

@@ -18,8 +18,10 @@ bats_load_library bats-file
 : "${SUPD:=$SUPD_BUILD/supd/supd}"
 : "${SUPCTL:=$SUPD_BUILD/supd/ctl/supctl}"
 : "${WORKERS:=$SUPD_BUILD/workers}"
+: "${HOSTILE:=$SUPD_BUILD/tests/system/hostile}"
+: "${AUDITOR:=$SUPD_BUILD/tests/system/auditor}"
 : "${REPLAY:=$SUPD_BUILD/tests/sim/replay}"
-export SUPD SUPCTL WORKERS REPLAY
+export SUPD SUPCTL WORKERS HOSTILE AUDITOR REPLAY
 
 # How long anything may take that should be quick; sanitizers are slower.
 : "${PATIENCE:=20}"

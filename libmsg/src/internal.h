@@ -5,14 +5,20 @@
 /*
  * What the files of libmsg share.  The layers, each calling only downwards:
  *
- *   msg.c        the public calls: send, call, reply, receive, names
- *   alive.c      signs of life
- *   mailbox.c    join and leave, the save queue
+ *   msg.c        sending and replying
+ *   request.c    calls, requests, questions to supd
+ *   receive.c    taking messages out
+ *   monitor.c, name.c, alive.c
+ *   mailbox.c    join and leave; what comes in, and whose it is
+ *   queue.c      the save queue
  *   wait.c       the lock, and waiting (progress engine)
  *   lifeline.c   frames to and from supd
  *   transport.c  nanomsg: our mailbox socket and the routes to others
  *   nnfix.c      the shim that keeps nanomsg from losing data
  */
+
+#include "hash.h"
+#include "queue.h"
 
 #include <msg/msg.h>
 
@@ -46,36 +52,12 @@ int64_t clock_deadline(int timeout_ms);
 
 /* --- mailbox.c --- */
 
-/* A frame that has come in and waits. */
-struct item {
-	TAILQ_ENTRY(item) entry;
-	struct proto_frame h;
-	size_t len;
-	char body[]; /* and a NUL */
-};
-TAILQ_HEAD(items, item);
+/* "<slot.incarnation>", as supctl prints pids. */
+#define PID_FMT    "<%u.%llu>"
+#define PID_ARG(p) PROTO_PID_SLOT(p), (unsigned long long)PROTO_PID_INC(p)
 
-/* A monitor of the user's that has not fired. */
-struct monitor {
-	TAILQ_ENTRY(monitor) entry;
-	uint64_t ref;
-};
-
-/* The one question to supd or call to a worker that is being waited for. */
-struct waiting {
-	uint64_t ref; /* 0: none */
-	msg_pid pid;  /* who will answer; 0: supd */
-	struct item *answer;
-	char down[128]; /* the callee has ended: why; "" it has not */
-};
-
-/* A worker to remember until supd tells of its end. */
-struct callee {
-	TAILQ_ENTRY(callee) entry;
-	msg_pid pid;
-};
-TAILQ_HEAD(callees, callee);
-#define REF_CALLEE (UINT64_C(1) << 63) /* marks the refs of those monitors */
+/* supd answers from memory; longer than this and it is not there. */
+#define ASK_TIMEOUT_MS 10000
 
 struct mailbox {
 	atomic_bool open;
@@ -83,12 +65,11 @@ struct mailbox {
 	int lifeline;
 	msg_pid self;
 	char path[PROTO_PATH_MAX];
-	uint64_t next_ref;
-	struct items queue;
-	TAILQ_HEAD(, monitor) monitors;
-	struct callees callees; /* called, and so monitored: DOWN will come */
-	struct callees relayed; /* of another user: by the lifeline; GONE */
-	struct waiting waiting;
+	struct queue queue;
+	struct hash monitors; /* refs that have not fired */
+	struct hash requests; /* that have no answer */
+	struct hash callees;  /* struct callee */
+	struct hash relayed;  /* pids of another user: by the lifeline; GONE */
 	int64_t heartbeat_ns; /* 0: nobody watches */
 	int64_t alive_ns;     /* the next sign of life is due then */
 	struct msg_stats stats;
@@ -112,17 +93,75 @@ uint64_t mailbox_ref(void);
  */
 void mailbox_deliver(const struct proto_frame *h, const void *body, size_t len);
 
-/* Remember a pid, most recent first; is it remembered?; forget it. */
-must_check int callee_add(struct callees *l, msg_pid pid);
-bool callee_known(struct callees *l, msg_pid pid);
-void callee_forget(struct callees *l, msg_pid pid);
-
 /* Take in a frame from supd itself. */
 void mailbox_control(const struct proto_frame *h, const void *body, size_t len);
 
-/* Ask supd: send `h` with a new ref and wait for the answer of that ref. */
+/*
+ * Put a message into the queue.  indexed: its ref is one of ours.  Without
+ * memory it is a lost message, and counted.
+ */
+void mailbox_put(struct item *it, bool indexed);
+void mailbox_store(enum msg_kind kind, const struct proto_frame *h,
+    const void *body, size_t len, bool indexed);
+
+/* Take this indexed one out of the queue. */
+struct item *mailbox_take(struct item *it);
+
+/* --- request.c --- */
+
+/* A worker to which requests went, and of whose end supd will tell. */
+struct callee {
+	struct hash_node by_pid;
+	LIST_HEAD(, request) requests; /* without an answer */
+};
+#define REF_CALLEE (UINT64_C(1) << 63) /* marks the refs of those monitors */
+
+/*
+ * Ask supd: send `h`, with a new ref if it has none, and wait for the answer of
+ * that ref, or in _result for its errno.  0 or -errno, -EPIPE, -ETIMEDOUT.
+ */
 must_check int mailbox_ask(struct proto_frame *h, const void *body, size_t len,
-    struct item **ret_answer);
+    int timeout_ms, struct item **ret_answer);
+must_check int mailbox_ask_result(
+    struct proto_frame *h, const void *body, size_t len);
+
+/* An answer has come; false when nobody wants it. */
+bool request_take(const struct proto_frame *h, const void *body, size_t len);
+
+/* A callee has ended. */
+void callee_down(msg_pid pid, const char *why, size_t len);
+
+void requests_fini(void);
+
+/* --- receive.c --- */
+
+/* Hand a message to the user. */
+void item_give(struct item *it, struct msg *ret_msg);
+
+/* --- monitor.c --- */
+
+/* Somebody has ended. */
+void monitor_down(const struct proto_frame *h, const void *body, size_t len);
+
+/* --- name.c --- */
+
+/*
+ * Ask where a pid, or else a name or path, can be reached.  resolve_name() is
+ * -ENOENT when nobody has it (P-3).
+ */
+must_check int resolve(
+    msg_pid pid, const char *name, struct proto_resolved *ret_where);
+must_check int resolve_name(const char *name, struct proto_resolved *ret_where);
+
+/* --- msg.c --- */
+
+/*
+ * Send a frame to h->to, on the way that `where` says if the caller has asked
+ * already.  0; -ESRCH, it has ended; -ETIMEDOUT; -errno.
+ */
+must_check int send_frame(struct proto_frame *h, enum msg_content content,
+    const struct proto_resolved *where, const void *body, size_t len,
+    int64_t deadline_ns);
 
 /* --- wait.c --- */
 

@@ -12,13 +12,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
-/* supd answers from memory; longer than this and it is not there. */
-#define ASK_TIMEOUT_MS   10000
 #define CLOSE_TIMEOUT_MS 5000
 
 struct mailbox mailbox = { .lifeline = -1 };
@@ -56,48 +54,32 @@ mailbox_leave(int r)
 uint64_t
 mailbox_ref(void)
 {
-	return ++mailbox.next_ref;
+	return queue_ref(&mailbox.queue);
 }
 
-static struct item *
-item_new(const struct proto_frame *h, const void *body, size_t len)
+void
+mailbox_put(struct item *it, bool indexed)
 {
-	struct item *it = malloc(sizeof(*it) + len + 1);
-
-	if (it == NULL)
-		return NULL;
-	it->h = *h;
-	it->len = len;
-	if (len > 0)
-		memcpy(it->body, body, len);
-	it->body[len] = '\0';
-	return it;
+	queue_put(&mailbox.queue, it, indexed);
+	mailbox.stats.received++;
 }
 
-/* Put a frame into the queue; without memory it is a lost message: counted. */
-static void
-queue_put(const struct proto_frame *h, const void *body, size_t len)
+void
+mailbox_store(enum msg_kind kind, const struct proto_frame *h, const void *body,
+    size_t len, bool indexed)
 {
-	struct item *it = item_new(h, body, len);
+	struct item *it = item_new(kind, h, body, len);
 
-	if (it == NULL) {
+	if (it != NULL)
+		mailbox_put(it, indexed);
+	else
 		mailbox.stats.bad++;
-		return;
-	}
-	TAILQ_INSERT_TAIL(&mailbox.queue, it, entry);
-	mailbox.stats.queued++;
 }
 
-/* Is this what mailbox_ask() or msg_call() waits for?  Then give it to them. */
-static bool
-answer(const struct proto_frame *h, const void *body, size_t len)
+struct item *
+mailbox_take(struct item *it)
 {
-	struct waiting *w = &mailbox.waiting;
-
-	if (w->ref == 0 || h->ref != w->ref || w->answer != NULL)
-		return false;
-	w->answer = item_new(h, body, len);
-	return w->answer != NULL;
+	return queue_take_ref(&mailbox.queue, it->h.ref);
 }
 
 void
@@ -109,90 +91,21 @@ mailbox_deliver(const struct proto_frame *h, const void *body, size_t len)
 	}
 	switch (h->type) {
 	case PROTO_DATA:
+		mailbox_store(MSG_DATA, h, body, len, false);
+		break;
 	case PROTO_CALL:
+		mailbox_store(MSG_CALL, h, body, len, false);
+		break;
 	case PROTO_CAST:
-		queue_put(h, body, len);
+		mailbox_store(MSG_CAST, h, body, len, false);
 		break;
 	case PROTO_REPLY:
 		/* Nobody waits for it any more: that is how it disappears. */
-		if (!answer(h, body, len))
+		if (!request_take(h, body, len))
 			mailbox.stats.late++;
 		break;
 	default:
 		mailbox.stats.bad++;
-	}
-}
-
-static struct callee *
-callee_find(struct callees *l, msg_pid pid)
-{
-	struct callee *c;
-
-	TAILQ_FOREACH (c, l, entry) {
-		if (c->pid == pid)
-			break;
-	}
-	return c;
-}
-
-int
-callee_add(struct callees *l, msg_pid pid)
-{
-	struct callee *c = malloc(sizeof(*c));
-
-	if (c == NULL)
-		return fail(-ENOMEM, "no memory for one more worker");
-	c->pid = pid;
-	TAILQ_INSERT_HEAD(l, c, entry);
-	return 0;
-}
-
-bool
-callee_known(struct callees *l, msg_pid pid)
-{
-	struct callee *c = callee_find(l, pid);
-
-	if (c == NULL)
-		return false;
-	TAILQ_REMOVE(l, c, entry);
-	TAILQ_INSERT_HEAD(l, c, entry);
-	return true;
-}
-
-void
-callee_forget(struct callees *l, msg_pid pid)
-{
-	struct callee *c = callee_find(l, pid);
-
-	if (c != NULL) {
-		TAILQ_REMOVE(l, c, entry);
-		free(c);
-	}
-}
-
-/* A monitor has fired.  What the dead left behind goes into the queue first. */
-static void
-down(const struct proto_frame *h, const void *body, size_t len)
-{
-	struct waiting *w = &mailbox.waiting;
-	struct monitor *m;
-
-	if (h->from != 0)
-		transport_gone(h->from);
-	if (h->ref & REF_CALLEE) {
-		callee_forget(&mailbox.callees, h->from);
-		if (w->pid != 0 && w->pid == h->from && w->down[0] == '\0')
-			snprintf(w->down, sizeof(w->down), "%.*s", (int)len,
-			    len > 0 ? (const char *)body : "");
-		return;
-	}
-	TAILQ_FOREACH (m, &mailbox.monitors, entry) {
-		if (m->ref != h->ref)
-			continue;
-		TAILQ_REMOVE(&mailbox.monitors, m, entry);
-		free(m);
-		queue_put(h, body, len);
-		return;
 	}
 }
 
@@ -205,50 +118,23 @@ mailbox_control(const struct proto_frame *h, const void *body, size_t len)
 	case PROTO_WELCOME:
 	case PROTO_RESULT:
 	case PROTO_RESOLVED:
-		if (!answer(h, body, len))
+	case PROTO_ANSWER:
+		if (!request_take(h, body, len))
 			mailbox.stats.late++;
 		break;
 	case PROTO_DOWN:
-		down(h, body, text);
+		monitor_down(h, body, text);
 		break;
 	case PROTO_GONE:
-		callee_forget(&mailbox.relayed, h->from);
+		(void)hash_drop_key(&mailbox.relayed, h->from);
 		transport_gone(h->from);
 		break;
 	case PROTO_EXIT:
-		queue_put(h, body, text);
+		mailbox_store(MSG_EXIT, h, body, text, false);
 		break;
 	default:
 		mailbox.stats.bad++;
 	}
-}
-
-int
-mailbox_ask(struct proto_frame *h, const void *body, size_t len,
-    struct item **ret_answer)
-{
-	int64_t deadline = clock_deadline(ASK_TIMEOUT_MS);
-	struct waiting *w = &mailbox.waiting;
-	int r;
-
-	h->ref = mailbox_ref();
-	h->from = mailbox.self;
-	*w = (struct waiting){ .ref = h->ref };
-	r = lifeline_send(h, body, len);
-	while (r == 0 && w->answer == NULL) {
-		if (mailbox.cut)
-			r = fail(-EPIPE, "supd has gone");
-		else if (clock_now() >= deadline)
-			r = fail(-ETIMEDOUT, "supd did not answer within %d s",
-			    ASK_TIMEOUT_MS / 1000);
-		else
-			(void)mailbox_wait(-1, 0, deadline);
-	}
-	if (w->answer != NULL)
-		r = 0;
-	*ret_answer = w->answer;
-	*w = (struct waiting){ 0 };
-	return r;
 }
 
 static int
@@ -275,6 +161,17 @@ close_at_exit(void)
 		(void)msg_close();
 }
 
+/* Where our refs begin: below REF_CALLEE, and with room for all of them. */
+static uint64_t
+random_ref(void)
+{
+	uint64_t ref = 0;
+
+	if (getrandom(&ref, sizeof(ref), GRND_NONBLOCK) != sizeof(ref))
+		ref = (uint64_t)clock_now() ^ (uint64_t)getpid() << 40;
+	return ref >> 2;
+}
+
 /* Join by the lifeline.  With the lock. */
 static int
 join(int fd)
@@ -285,15 +182,16 @@ join(int fd)
 	int r;
 
 	mailbox = (struct mailbox){ .lifeline = fd };
-	TAILQ_INIT(&mailbox.queue);
-	TAILQ_INIT(&mailbox.monitors);
-	TAILQ_INIT(&mailbox.callees);
-	TAILQ_INIT(&mailbox.relayed);
+	queue_init(&mailbox.queue, random_ref());
+	hash_init(&mailbox.monitors);
+	hash_init(&mailbox.requests);
+	hash_init(&mailbox.callees);
+	hash_init(&mailbox.relayed);
 	r = wait_open();
 	if (r == 0)
 		r = lifeline_open();
 	if (r == 0)
-		r = mailbox_ask(&h, &join, sizeof(join), &it);
+		r = mailbox_ask(&h, &join, sizeof(join), ASK_TIMEOUT_MS, &it);
 	if (r == 0)
 		r = welcome(it);
 	free(it);
@@ -333,23 +231,10 @@ msg_open(void)
 static void
 forget_all(void)
 {
-	struct monitor *m;
-	struct item *it;
-
-	while ((it = TAILQ_FIRST(&mailbox.queue)) != NULL) {
-		TAILQ_REMOVE(&mailbox.queue, it, entry);
-		free(it);
-	}
-	while ((m = TAILQ_FIRST(&mailbox.monitors)) != NULL) {
-		TAILQ_REMOVE(&mailbox.monitors, m, entry);
-		free(m);
-	}
-	while (!TAILQ_EMPTY(&mailbox.callees))
-		callee_forget(
-		    &mailbox.callees, TAILQ_FIRST(&mailbox.callees)->pid);
-	while (!TAILQ_EMPTY(&mailbox.relayed))
-		callee_forget(
-		    &mailbox.relayed, TAILQ_FIRST(&mailbox.relayed)->pid);
+	queue_fini(&mailbox.queue);
+	requests_fini();
+	hash_fini_keys(&mailbox.monitors);
+	hash_fini_keys(&mailbox.relayed);
 }
 
 MSG_API int

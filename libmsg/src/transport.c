@@ -261,7 +261,6 @@ transport_drain(unsigned max)
 		if (len == -1)
 			break;
 		n++;
-		mailbox.stats.received++;
 		take_batch(p, (size_t)len, control, m.msg_controllen);
 		nn_freemsg(p);
 	}

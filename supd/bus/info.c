@@ -7,6 +7,7 @@
 #include "bus/lifeline.h"
 #include "bus/methods.h"
 #include "bus/pack.h"
+#include "bus/stats.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,13 +97,14 @@ bus_knows(const struct peer *p)
 	char pid[PID_TEXT_MAX];
 
 	pid_text(peer_pid(p), pid);
-	return json_pack("{s:s,s:o,s:o,s:o,s:I,s:b,s:o}", "pid", pid, "path",
-	    text_json(p->path, strlen(p->path)), "name",
+	return json_pack("{s:s,s:o,s:o,s:o,s:I,s:b,s:b,s:o,s:o}", "pid", pid,
+	    "path", text_json(p->path, strlen(p->path)), "name",
 	    p->name != NULL ? json_string(p->name->text) : json_null(),
 	    "os_pid", int_or_null(p->os_pid), "uid", (json_int_t)p->uid,
-	    "joined", peer_joined(p), "said",
+	    "joined", peer_joined(p), "trap_exit", p->traps, "said",
 	    p->status != NULL ? text_json(p->status, strlen(p->status))
-			      : json_null());
+			      : json_null(),
+	    "mailbox", stats_json(p));
 }
 
 /* What the worker says comes behind what supd knows, and never instead. */

@@ -8,6 +8,7 @@
 #include "bus/exits.h"
 #include "bus/jsonrpc.h"
 #include "bus/relay.h"
+#include "bus/stats.h"
 #include "bus/sys.h"
 
 #include <fcntl.h>
@@ -277,7 +278,11 @@ static bool
 on_join(
     struct peer *p, const struct proto_frame *h, const void *body, size_t len)
 {
-	struct proto_welcome w = { .self = peer_pid(p) };
+	struct proto_welcome w = {
+		.self = peer_pid(p),
+		.max_bytes = p->max_bytes,
+		.on_full = p->on_full,
+	};
 	struct proto_frame r = {
 		.type = PROTO_WELCOME,
 		.to = w.self,
@@ -518,6 +523,7 @@ static const struct {
 	[PROTO_ALIVE] = { on_alive, true },
 	[PROTO_UNWELL] = { on_alive, true },
 	[PROTO_CONTROL] = { command_frame, false },
+	[PROTO_STATS] = { stats_frame, false },
 	[PROTO_SYS] = { sys_frame, false },
 	[PROTO_ANSWER] = { sys_answer, false },
 	[PROTO_LINK] = { on_link, false },

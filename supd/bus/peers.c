@@ -224,6 +224,7 @@ peer_end(struct peer *p, const char *reason, bool by_exit)
 	p->traps = false;
 	free(take_ptr(p->declared));
 	free(take_ptr(p->status));
+	free(take_ptr(p->stats));
 }
 
 /* Clients must always find an fd, or nobody could stop what takes them all. */
@@ -257,6 +258,9 @@ peers_prepare(struct bus *b, const struct wire_hdr *h)
 		p->beat_ns = w->beat_ns;
 		wishes_free(p->wishes);
 		p->wishes = wishes_parse(tail, tail_len);
+		p->max_bytes = w->max_bytes;
+		p->on_full = w->on_full;
+		p->keeps = (w->flags & PREPARE_KEEP) != 0;
 		peer_set_path(p, w->path);
 		if (!peers_have_fds(&b->peers,
 			(w->flags & ~p->prepared & PREPARE_NOTIFY) != 0)) {
@@ -368,6 +372,7 @@ peer_free(struct peer *p)
 	free(p->path);
 	free(p->declared);
 	free(p->status);
+	free(p->stats);
 	free(p);
 }
 

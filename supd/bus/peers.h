@@ -47,8 +47,12 @@ struct peer {
 	int32_t os_pid;
 	uint32_t n_watches; /* monitors it has made */
 	uint32_t n_links;
-	struct exiting *exiting; /* it is to end by an exit signal, or NULL */
-	struct wish *wishes;     /* what its configuration says, or NULL */
+	struct exiting *exiting;   /* it is to end by an exit signal, or NULL */
+	struct wish *wishes;       /* what its configuration says, or NULL */
+	uint64_t max_bytes;        /* of its mailbox */
+	uint32_t on_full;          /* enum proto_on_full */
+	bool keeps;                /* on_restart: keep */
+	struct proto_stats *stats; /* what it last told, or NULL */
 	int64_t beat_ns;   /* least time between two signs of life, or 0 */
 	struct beat *beat; /* or NULL */
 	char *path;        /* "" before the first PREPARE or PROC */

@@ -5,6 +5,7 @@
 #include "bus/bus.h"
 #include "bus/command.h"
 #include "bus/jsonrpc.h"
+#include "bus/stats.h"
 #include "bus/stream.h"
 #include "bus/sys.h"
 
@@ -377,7 +378,7 @@ requests_frame(struct bus *b, const struct wire_hdr *h)
 	if (!r->at_engine)
 		return;
 	if (h->type == WIRE_ROW)
-		rows_add(&r->rows, node_json(wire_body(h)));
+		rows_add(&r->rows, stats_node(b, wire_body(h)));
 	else if (h->type == WIRE_CHANGE)
 		rows_add(&r->rows, change_json(h));
 	else if (h->type == WIRE_STEP)

@@ -284,6 +284,7 @@ canon_node(const struct canon *c, const struct node *n)
 		put_file(c, n);
 		return;
 	case T_LOG:
+	case T_MAILBOX:
 	case T_BACKOFF:
 	case T_HEALTH:
 		if (n->kind == NODE_MAP) {

@@ -70,6 +70,15 @@ struct conf_log {
 	bool time;          /* the time on each line; default true */
 };
 
+enum mailbox_full { MAILBOX_BLOCK, MAILBOX_DROP, MAILBOX_KILL };
+enum mailbox_restart { MAILBOX_FORGET, MAILBOX_KEEP };
+
+struct conf_mailbox {
+	int64_t max_bytes;
+	unsigned on_full;    /* enum mailbox_full */
+	unsigned on_restart; /* enum mailbox_restart */
+};
+
 struct conf_rlimit {
 	int resource; /* RLIMIT_* */
 	struct rlimit lim;
@@ -104,6 +113,7 @@ struct conf_worker {
 	int nice, oom_score_adj;
 	struct conf_io in, out, err;
 	struct conf_log log;
+	struct conf_mailbox mailbox;
 	/* Names or paths of workers, NULL-terminated; NULL: none. */
 	const char *const *names;
 	const char *const *links;

@@ -181,7 +181,7 @@ compare_key(struct differ *f, const struct pair *p, const struct key *k,
 	if (k->type == T_ENV || k->type == T_RLIMIT)
 		compare_entries(f, p, k, a, b);
 	else if (schema_inside(k->type, &where) &&
-		 (k->type == T_LOG ||
+		 (schema_is_map(k->type) ||
 		     (map_or_null(a) != NULL && map_or_null(b) != NULL)))
 		compare_inside(f, p, k, where, a, b);
 	else

@@ -70,6 +70,7 @@ static const char *const bodies[] = {
 	[T_RLIMIT] = MAP,
 	[T_LOG] = "\"allOf\": [{\"$ref\": \"#/definitions/log\"}]",
 	[T_NAMES] = WORDS,
+	[T_MAILBOX] = "\"allOf\": [{\"$ref\": \"#/definitions/mailbox\"}]",
 	[T_LATER] = NULL,
 };
 
@@ -212,6 +213,7 @@ conf_print_schema(struct buf *out)
 	put_object(out, "template", IN_WORKER, W_NAME, W_INSTANCES, "");
 	put_object(out, "defaults", IN_WORKER, W_NAME, KEY_MAX, "");
 	put_object(out, "log", IN_LOG, KEY_MAX, KEY_MAX, "");
+	put_object(out, "mailbox", IN_MAILBOX, KEY_MAX, KEY_MAX, "");
 	put_object(out, "backoff", IN_BACKOFF, KEY_MAX, KEY_MAX, "");
 	put_object(out, "health", IN_HEALTH, KEY_MAX, KEY_MAX,
 	    "      \"oneOf\": [{\"required\": [\"tcp\"]}, "

@@ -16,6 +16,8 @@
 	.where = IN_HEALTH, .at = offsetof(struct wbind, health.field)
 #define ASKED(field)                                                           \
 	.where = IN_HEALTH, .at = offsetof(struct wbind, w.health.field)
+#define MAILBOX(field)                                                         \
+	.where = IN_MAILBOX, .at = offsetof(struct wbind, w.mailbox.field)
 #define NEXT .at_next_start = true
 #define V1   .since = "0.1"
 #define LATER(text, what)                                                      \
@@ -156,6 +158,9 @@ const struct key schema_keys[] = {
 	    .choices = "log null inherit join", .doc = "standard error" },
 	[W_LOG] = { "log", WORKER(w.log), .type = T_LOG, .merge = true, V1,
 	    .def = "{}", .doc = "how its output is logged" },
+	[W_MAILBOX] = { "mailbox", WORKER(w.mailbox), .type = T_MAILBOX, V1,
+	    .merge = true, NEXT, .def = "{}",
+	    .doc = "what waits for it when it talks by libmsg" },
 	[W_RLIMIT] = { "rlimit", WORKER(w), .type = T_RLIMIT, .merge = true, V1, NEXT,
 	    .def = "{}", .doc = "resource limits" },
 	[W_NICE] = { "nice", WORKER(w.nice), .type = T_INT, V1, NEXT,
@@ -218,6 +223,16 @@ const struct key schema_keys[] = {
 	    .type = T_DURATION, .def = "0s",
 	    .doc = "from ready to the first probe" },
 
+	[M_MAX_BYTES] = { "max_bytes", MAILBOX(max_bytes), .type = T_SIZE, V1,
+	    .min = 64 * 1024, NEXT, .def = "64M",
+	    .doc = "bytes of messages that may wait to be received" },
+	[M_ON_FULL] = { "on_full", MAILBOX(on_full), .type = T_CHOICE, V1, NEXT,
+	    .choices = "block drop kill", .def = "block",
+	    .doc = "what becomes of a message beyond that" },
+	[M_ON_RESTART] = { "on_restart", MAILBOX(on_restart), V1, NEXT,
+	    .type = T_CHOICE, .choices = "drop keep", .def = "drop",
+	    .doc = "what becomes of messages to its names while it restarts" },
+
 	[LATER_FIRST] = LATER("tags", "labels to select it by"),
 	LATER("no_new_privs", "forbid it to gain privileges"),
 	LATER("capabilities", "capabilities it keeps"),
@@ -228,7 +243,6 @@ const struct key schema_keys[] = {
 	LATER("cgroup", "control group limits"),
 	LATER("sockets", "listening sockets passed to it"),
 	LATER("fd_store_max", "file descriptors kept over restarts"),
-	LATER("mailbox", "limits of its mailbox"),
 	{ .name = "rate", .where = IN_LOG, .type = T_LATER,
 	    .doc = "most lines a second" },
 };
@@ -260,6 +274,8 @@ schema_inside(enum value_type type, enum key_where *ret_where)
 		*ret_where = IN_BACKOFF;
 	else if (type == T_HEALTH)
 		*ret_where = IN_HEALTH;
+	else if (type == T_MAILBOX)
+		*ret_where = IN_MAILBOX;
 	else
 		return false;
 	return true;

@@ -22,7 +22,7 @@ enum value_type {
 	T_TIMEOUT,  /* a duration or infinity */
 	T_FACTOR,   /* a decimal from 1 on, in thousandths */
 	T_PERCENT,  /* in thousandths */
-	T_SIZE,
+	T_SIZE,     /* min: least bytes */
 	T_SHUTDOWN, /* a duration, infinity or brutal_kill */
 	T_SIGNAL,
 	T_STOPS,
@@ -46,6 +46,7 @@ enum value_type {
 	T_RLIMIT,
 	T_IO,
 	T_LOG,
+	T_MAILBOX,
 	T_NAMES, /* of workers, or their paths: a list */
 	T_TREE,  /* bound by the tree itself: children, defaults, ... */
 	T_LATER  /* known, and refused */
@@ -107,6 +108,7 @@ enum key_id {
 	W_STDOUT,
 	W_STDERR,
 	W_LOG,
+	W_MAILBOX,
 	W_RLIMIT,
 	W_NICE,
 	W_OOM_SCORE_ADJ,
@@ -141,8 +143,14 @@ enum key_id {
 	H_FAILURES,
 	H_INITIAL_DELAY,
 	H_END,
+	/* inside `mailbox` */
+	M_FIRST = H_END,
+	M_MAX_BYTES = M_FIRST,
+	M_ON_FULL,
+	M_ON_RESTART,
+	M_END,
 	/* known, and refused as not supported yet */
-	LATER_FIRST = H_END,
+	LATER_FIRST = M_END,
 	KEY_MAX = 96
 };
 
@@ -154,6 +162,7 @@ enum key_where {
 	IN_LOG,
 	IN_BACKOFF,
 	IN_HEALTH,
+	IN_MAILBOX,
 	KEY_WHERE_N
 };
 
@@ -163,7 +172,7 @@ struct key {
 	enum value_type type;
 	const char *def;     /* the default, as YAML; NULL: none */
 	const char *choices; /* T_CHOICE: separated by spaces */
-	int64_t min, max;
+	int64_t min, max;    /* a size: least, in bytes */
 	size_t at;  /* where the value is bound: struct wbind, struct sbind */
 	size_t has; /* T_INT: a bool set with it, or 0 */
 	bool merge; /* a map whose entries are inherited one by one */
@@ -188,6 +197,13 @@ const char *schema_suggest(enum key_where where, const char *name);
 
 /* Where the keys inside a value of this type are; false if it has none. */
 bool schema_inside(enum value_type type, enum key_where *ret_where);
+
+/* Is a value of this type always such a map, even when nothing is given? */
+static inline bool
+schema_is_map(enum value_type type)
+{
+	return type == T_LOG || type == T_MAILBOX;
+}
 
 static inline enum key_id
 key_id(const struct key *k)

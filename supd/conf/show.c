@@ -77,8 +77,9 @@ conf_show(const struct conf_child *c,
 		const struct key *k = &schema_keys[id];
 		const struct node *n = o->val[id - first];
 
-		if (k->type == T_LOG || (n != NULL && n->kind == NODE_MAP &&
-					    schema_inside(k->type, &where)))
+		if (schema_is_map(k->type) ||
+		    (n != NULL && n->kind == NODE_MAP &&
+			schema_inside(k->type, &where)))
 			show_inside(&s, k, n);
 		else
 			show_key(&s, k->name, k, n);

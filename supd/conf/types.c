@@ -213,9 +213,17 @@ bind_size(const struct target *t)
 {
 	const char *s = scalar(t), *why;
 
-	why = s == NULL ? NULL : value_size(s, t->at);
+	int64_t bytes = 0;
+
+	if (s == NULL)
+		return;
+	why = value_size(s, &bytes);
+	if (why == NULL && bytes < t->k->min)
+		why = "is too small; the least is 64K";
 	if (why != NULL)
 		type_say_why(t, t->n, s, why);
+	else
+		*(int64_t *)t->at = bytes;
 }
 
 static void
@@ -580,6 +588,12 @@ bind_log(const struct target *t)
 	type_bind_inside(t, "{size: 10M, keep: 5}");
 }
 
+static void
+bind_mailbox(const struct target *t)
+{
+	type_bind_inside(t, "{max_bytes: 64M, on_full: block}");
+}
+
 bool
 type_is_off(const struct target *t)
 {
@@ -629,6 +643,7 @@ static const bind_fn binders[] = {
 	[T_IO] = bind_io,
 	[T_LOG] = bind_log,
 	[T_NAMES] = wishes_bind,
+	[T_MAILBOX] = bind_mailbox,
 	[T_LATER] = NULL,
 };
 

@@ -245,6 +245,10 @@ tree_prepare(struct shell *sh, node_t n)
 		m.flags |= PREPARE_NOTIFY;
 	if (w->spec.heartbeat_ns > 0)
 		m.beat_ns = w->spec.heartbeat_ns / BEATS_TOLD + 1;
+	if (w->mailbox.on_restart == MAILBOX_KEEP)
+		m.flags |= PREPARE_KEEP;
+	m.max_bytes = (uint64_t)w->mailbox.max_bytes;
+	m.on_full = w->mailbox.on_full;
 	strlcpy(m.path, nd->path, sizeof(m.path));
 	nd->bus_owed++;
 	wishes_put(w, &wishes);

@@ -252,13 +252,17 @@ struct wire_lifeline {
 
 #define PREPARE_NOTIFY  0x1u /* a NOTIFY_SOCKET: bind notify_path */
 #define PREPARE_MAILBOX 0x2u /* a mailbox directory for uid */
+#define PREPARE_KEEP    0x4u /* keep messages to it over a restart */
 
 struct wire_prepare {
 	uint32_t slot;
 	uint32_t flags;
-	uint32_t uid, gid; /* whom the worker runs as */
-	int64_t beat_ns;   /* tell of its signs of life, this far apart or
-	                      more; 0: nobody wants to know */
+	uint32_t uid, gid;  /* whom the worker runs as */
+	int64_t beat_ns;    /* tell of its signs of life, this far apart or
+	                       more; 0: nobody wants to know */
+	uint64_t max_bytes; /* of its mailbox */
+	uint32_t on_full;   /* enum proto_on_full */
+	uint32_t zero;
 	char path[WIRE_PATH_MAX];
 };
 

@@ -16,6 +16,7 @@ main(void)
 		[IN_LOG] = "LOG",
 		[IN_BACKOFF] = "BACKOFF",
 		[IN_HEALTH] = "HEALTH",
+		[IN_MAILBOX] = "MAILBOX",
 	};
 	size_t i;
 

@@ -416,6 +416,81 @@ sys_answers_time_out_and_fail(void **state)
 	close(fd);
 }
 
+/* ---- statistics ------------------------------------------------------------
+ */
+
+static json_t *
+status_mailbox(struct rig *r, int fd, uint64_t inc)
+{
+	struct wire_row row = { .slot = 2, .inc = inc, .path = "root/b" };
+	struct wire_end e = { .code = CTL_OK };
+	uint64_t tag;
+	json_t *v, *node;
+
+	ctl_send(fd, REQ(1, "status", "{}"));
+	tag = rig_expect(&r->engine, WIRE_REQUEST)->tag;
+	assert_int_equal(
+	    link_send(&r->engine, WIRE_ROW, tag, &row, NULL, 0), 0);
+	assert_int_equal(link_send(&r->engine, WIRE_END, tag, &e, NULL, 0), 0);
+	v = ctl_recv(fd);
+	node = json_incref(json_object_get(
+	    json_array_get(json_object_get(v, "result"), 0), "mailbox"));
+	json_decref(v);
+	return node;
+}
+
+static void
+status_shows_what_a_mailbox_holds(void **state)
+{
+	struct rig *r = *state;
+	int b = rig_worker(r, 2, 5, "root/b");
+	int fd = ctl_open(r);
+	struct proto_stats s = { 1, 2, 3, 400, 5, UINT64_MAX };
+
+	expect_json(status_mailbox(r, fd, 5), "null");
+	ll_send(b, PROTO_STATS, 0, 0, 0, &s, sizeof(s));
+	ll_quiet(b);
+	expect_json(status_mailbox(r, fd, 5),
+	    "{\"queued\":3,\"queued_bytes\":400,\"sent\":1,"
+	    "\"received\":2,\"dropped\":5,\"bad\":9223372036854775807}");
+	/* Another incarnation's are not these. */
+	expect_json(status_mailbox(r, fd, 6), "null");
+	rig_dead(r, 2, 5, "normal");
+	expect_json(status_mailbox(r, fd, 5), "null");
+	close(b);
+	close(fd);
+}
+
+static void
+the_bounds_of_a_mailbox_are_told_at_the_welcome(void **state)
+{
+	struct rig *r = *state;
+	struct wire_prepare p = {
+		.slot = 2,
+		.uid = getuid(),
+		.gid = getgid(),
+		.max_bytes = 12345,
+		.on_full = PROTO_KILL,
+		.path = "root/b",
+	};
+	struct proto_join j = { .os_pid = 1 };
+	struct proto_welcome w;
+	const void *body;
+	int b;
+
+	assert_int_equal(
+	    link_send(&r->engine, WIRE_PREPARE, 0, &p, NULL, 0), 0);
+	rig_expect(&r->engine, WIRE_PREPARED);
+	rig_proc(r, 2, 5, "root/b");
+	b = rig_lifeline(r, 2, 5);
+	ll_send(b, PROTO_JOIN, 0, 1, 0, &j, sizeof(j));
+	ll_expect(b, PROTO_WELCOME, &body);
+	memcpy(&w, body, sizeof(w));
+	assert_int_equal(w.max_bytes, 12345);
+	assert_int_equal(w.on_full, PROTO_KILL);
+	close(b);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int
@@ -436,6 +511,8 @@ main(void)
 		T(info_joins_what_supd_and_the_worker_know),
 		T(info_of_a_silent_worker_is_what_supd_knows),
 		T(sys_answers_time_out_and_fail),
+		T(status_shows_what_a_mailbox_holds),
+		T(the_bounds_of_a_mailbox_are_told_at_the_welcome),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,8 +85,9 @@ status_answers_rows_as_nodes(void **state)
 	    "\"restarts\":3,\"last_exit\":null,\"last_exit_ago_ns\":null,"
 	    "\"strategy\":null,\"restart\":\"permanent\",\"used\":null,"
 	    "\"intensity\":null,\"period_ns\":null,\"busy\":false,"
-	    "\"dynamic\":false,\"enabled\":true,\"detail\":null,"
-	    "\"depth\":1,\"order\":0}]}");
+	    "\"dynamic\":false,\"enabled\":true,\"detail\":null,\"mailbox\":"
+	    "null,"
+	    "\"trap_exit\":false,\"depth\":1,\"order\":0}]}");
 	close(fd);
 }
 

@@ -346,8 +346,8 @@ keys_at_the_next_start_are_those_of_the_process(void **state)
 	static const enum key_id next[] = { W_COMMAND, W_ENABLED, W_HEARTBEAT,
 		W_KILL_MODE, W_USER, W_GROUP, W_GROUPS, W_UMASK, W_CWD, W_ENV,
 		W_ENV_FILE, W_ENV_CLEAR, W_STDIN, W_STDOUT, W_STDERR, W_RLIMIT,
-		W_NICE, W_OOM_SCORE_ADJ, W_REGISTER, W_LINK, W_MONITOR,
-		W_ALLOW };
+		W_NICE, W_OOM_SCORE_ADJ, W_MAILBOX, M_MAX_BYTES, M_ON_FULL,
+		M_ON_RESTART, W_REGISTER, W_LINK, W_MONITOR, W_ALLOW };
 	size_t id, i;
 
 	(void)state;
@@ -398,6 +398,7 @@ static const struct {
 	{ W_STDOUT, "log", "null" },
 	{ W_STDERR, "log", "join" },
 	{ W_LOG, "{size: 1M}", "{size: 2M}" },
+	{ W_MAILBOX, "{on_full: kill}", "{on_full: drop}" },
 	{ W_RLIMIT, "{core: 0}", "{core: 1}" },
 	{ W_NICE, "5", "6" },
 	{ W_OOM_SCORE_ADJ, "5", "6" },

@@ -40,6 +40,7 @@ every_key_is_in_its_place(void **state)
 		[IN_LOG] = "log",
 		[IN_BACKOFF] = "backoff",
 		[IN_HEALTH] = "health",
+		[IN_MAILBOX] = "mailbox",
 	};
 	json_t *schema = load(), *key;
 	size_t i;

@@ -500,7 +500,7 @@ keys_of_later_versions_are_refused(void **state)
 {
 	static const char *const later[] = { "tags", "no_new_privs",
 		"capabilities", "secret_env", "ionice", "sched", "cpu_affinity",
-		"cgroup", "sockets", "fd_store_max", "mailbox" };
+		"cgroup", "sockets", "fd_store_max" };
 	char text[256], message[96];
 	size_t i;
 

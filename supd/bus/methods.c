@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mono.h"
 #include "bus/bus.h"
+#include "bus/childcall.h"
 #include "bus/guest.h"
 #include "bus/info.h"
 #include "bus/jsonrpc.h"
@@ -217,16 +218,14 @@ run_kill(struct request *r, const json_t *params)
 		request_to_engine(r, &w, NULL);
 }
 
-static void
-run_add(struct request *r, const json_t *params)
+void
+method_add(struct request *r, const json_t *params, struct wire_request *w)
 {
 	const json_t *args = json_object_get(params, "args");
 	cleanup_(freep) char *list = NULL;
 	const char *spec;
-	struct wire_request w;
 
-	if (!fill_request(r, params, true, &w) ||
-	    !param_text(r, params, "spec", false, WIRE_TAIL_MAX - 1, &spec))
+	if (!param_text(r, params, "spec", false, WIRE_TAIL_MAX - 1, &spec))
 		return;
 	if (args != NULL && !json_is_null(args) && !json_is_array(args)) {
 		request_fail(r, RPC_INVALID_PARAMS, "\"args\" must be a list");
@@ -239,9 +238,18 @@ run_add(struct request *r, const json_t *params)
 		    "\"spec\" is for a new child, \"args\" for a copy of a "
 		    "simple_one_for_one's template: give one of them");
 	else if (spec != NULL && spec[0] != '\0')
-		request_to_engine(r, &w, spec);
+		request_to_engine(r, w, spec);
 	else
-		request_to_engine(r, &w, list != NULL ? list : "[]");
+		request_to_engine(r, w, list != NULL ? list : "[]");
+}
+
+static void
+run_add(struct request *r, const json_t *params)
+{
+	struct wire_request w;
+
+	if (fill_request(r, params, true, &w))
+		method_add(r, params, &w);
 }
 
 static void
@@ -370,6 +378,18 @@ static const struct method methods[] = {
 	{ "reload", run_config, OP_RELOAD, RESULT_CHANGES, METHOD_ALLOW },
 	{ "simulate", run_simulate, OP_SIMULATE, RESULT_STEPS, METHOD_ALLOW },
 	{ "wait", run_wait, OP_WAIT, RESULT_ROWS, METHOD_ALLOW },
+	{ "start_child", childcall_start, OP_CHILD, RESULT_CHILD,
+	    METHOD_ALLOW },
+	{ "terminate_child", childcall_terminate, OP_CHILD, RESULT_CHILD,
+	    METHOD_ALLOW },
+	{ "restart_child", childcall_restart, OP_CHILD, RESULT_CHILD,
+	    METHOD_ALLOW },
+	{ "delete_child", childcall_delete, OP_CHILD, RESULT_CHILD,
+	    METHOD_ALLOW },
+	{ "which_children", childcall_which, OP_CHILD, RESULT_CHILD,
+	    METHOD_FREE },
+	{ "count_children", childcall_count, OP_CHILD, RESULT_CHILD,
+	    METHOD_FREE },
 	{ "names", run_names, OP_N, RESULT_NOTHING, METHOD_FREE },
 	{ "whereis", info_whereis, OP_N, RESULT_NOTHING, METHOD_FREE },
 	{ "info", info_info, OP_N, RESULT_NOTHING, METHOD_FREE },

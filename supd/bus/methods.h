@@ -28,6 +28,13 @@ const struct method *method_find(const char *name);
 /* Check the names of the params, and begin. */
 void method_run(struct request *r, const json_t *params);
 
+/*
+ * Have the engine do `w` with a new child: "spec", or "args" for a copy of a
+ * simple_one_for_one's template.
+ */
+void method_add(
+    struct request *r, const json_t *params, struct wire_request *w);
+
 /* It ends with this value; takes it. */
 void done_json(struct request *r, json_t *take);
 

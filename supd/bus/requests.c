@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "bus/bus.h"
+#include "bus/childcall.h"
 #include "bus/command.h"
 #include "bus/jsonrpc.h"
 #include "bus/stats.h"
@@ -300,6 +301,10 @@ on_end(struct request *r, const struct wire_hdr *h)
 	const char *text = wire_tail(h, &len);
 
 	r->at_engine = false;
+	if (w->code == CTL_CONFIG && r->method->shape == RESULT_CHILD) {
+		childcall_invalid(r, len != 0 ? text : "");
+		return;
+	}
 	if (w->code != CTL_OK) {
 		end_failed(r, w->code, len != 0 ? text : "");
 		return;
@@ -329,6 +334,9 @@ on_end(struct request *r, const struct wire_hdr *h)
 		break;
 	case RESULT_EMPTY:
 		request_done(r, "[]");
+		break;
+	case RESULT_CHILD:
+		childcall_done(r, len != 0 ? text : "");
 		break;
 	}
 }
@@ -377,7 +385,9 @@ requests_frame(struct bus *b, const struct wire_hdr *h)
 	}
 	if (!r->at_engine)
 		return;
-	if (h->type == WIRE_ROW)
+	if (h->type == WIRE_ROW && r->method->shape == RESULT_CHILD)
+		rows_add(&r->rows, childcall_json(wire_body(h)));
+	else if (h->type == WIRE_ROW)
 		rows_add(&r->rows, stats_node(b, wire_body(h)));
 	else if (h->type == WIRE_CHANGE)
 		rows_add(&r->rows, change_json(h));

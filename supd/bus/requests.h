@@ -18,7 +18,8 @@ enum result_shape {
 	RESULT_STEPS,
 	RESULT_CHANGES,
 	RESULT_NOTHING,
-	RESULT_EMPTY
+	RESULT_EMPTY,
+	RESULT_CHILD, /* what a supervisor answers */
 };
 
 /* May workers use a method by CONTROL? */

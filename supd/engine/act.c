@@ -154,6 +154,9 @@ act_begin(struct request *r, struct target *t)
 	case OP_WAIT:
 		watch(r, t);
 		break;
+	case OP_CHILD:
+		childcall_begin(r, t);
+		break;
 	case OP_STATUS:
 	case OP_SHOW:
 	case OP_WHY:
@@ -315,6 +318,9 @@ act_reply(struct request *r, struct target *t, const struct effect *eff)
 		break;
 	case OP_ADD:
 		add_reply(r, t, eff);
+		break;
+	case OP_CHILD:
+		childcall_reply(r, t, eff);
 		break;
 	case OP_STATUS:
 	case OP_SHOW:

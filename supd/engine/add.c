@@ -105,7 +105,8 @@ find_sup(struct shell *sh, uint64_t tag, const char *path)
 }
 
 static bool
-name_taken(struct shell *sh, uint64_t tag, node_t sup, const char *name)
+name_taken(struct shell *sh, uint64_t tag, const struct wire_request *m,
+    node_t sup, const char *name)
 {
 	bool pool =
 	    sh->nodes[sup].conf->sup.spec.strategy == SIMPLE_ONE_FOR_ONE;
@@ -116,6 +117,10 @@ name_taken(struct shell *sh, uint64_t tag, node_t sup, const char *name)
 
 	if (there == NODE_NONE)
 		return false;
+	if (m->op == OP_CHILD) {
+		childcall_present(sh, tag, there);
+		return true;
+	}
 	snprintf(text, sizeof(text),
 	    "%s: a child of that name is there "
 	    "already (%s)",
@@ -148,15 +153,23 @@ void
 act_add(struct shell *sh, uint64_t tag, const struct wire_request *m,
     const char *text)
 {
+	node_t sup = find_sup(sh, tag, m->path);
+
+	if (sup != NODE_NONE)
+		act_add_to(sh, tag, m, sup, text);
+}
+
+void
+act_add_to(struct shell *sh, uint64_t tag, const struct wire_request *m,
+    node_t sup, const char *text)
+{
 	cleanup_(buf_fini) struct buf errors = { 0 };
 	struct conf_child *child;
-	node_t sup = find_sup(sh, tag, m->path), n;
+	node_t n;
 	struct gen *gen;
 	char **args;
 	int r;
 
-	if (sup == NODE_NONE)
-		return;
 	if (reload_waits_for(sh, sup)) {
 		request_end(sh, tag, CTL_FAILED,
 		    "a reload waits until its supervisor is free; try again "
@@ -170,7 +183,7 @@ act_add(struct shell *sh, uint64_t tag, const struct wire_request *m,
 		request_end(sh, tag, CTL_CONFIG, buf_str(&errors));
 		return;
 	}
-	if (name_taken(sh, tag, sup, child->name)) {
+	if (name_taken(sh, tag, m, sup, child->name)) {
 		conf_child_free(child);
 		args_free(args);
 		return;

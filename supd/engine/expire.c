@@ -42,6 +42,7 @@ undone_words(const struct request *r)
 	case OP_APPLY:
 	case OP_RELOAD:
 	case OP_SIMULATE:
+	case OP_CHILD:
 	case OP_N:
 		break;
 	}

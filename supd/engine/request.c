@@ -88,6 +88,11 @@ finish(struct request *r)
 {
 	size_t len = r->errors.len;
 
+	if (r->op == OP_CHILD) {
+		childcall_end(r);
+		request_forget(r);
+		return;
+	}
 	if (len > 0 && r->errors.data[len - 1] == '\n')
 		r->errors.data[len - 1] = '\0';
 	request_answer(r, len > 0 ? CTL_FAILED : CTL_OK, buf_str(&r->errors));
@@ -249,13 +254,17 @@ static bool
 is_valid(struct shell *sh, uint64_t tag, const struct wire_request *m)
 {
 	bool starts =
-	    m->op == OP_START || m->op == OP_RESTART || m->op == OP_ADD;
+	    m->op == OP_START || m->op == OP_RESTART || m->op == OP_ADD ||
+	    (m->op == OP_CHILD &&
+		(m->n == CHILD_CALL_START || m->n == CHILD_CALL_RESTART));
 
 	if (m->op >= OP_N)
 		request_end(sh, tag, CTL_USAGE, "unknown request");
 	else if (m->op == OP_WAIT && (m->n < 0 || m->n >= WAIT_N))
 		request_end(sh, tag, CTL_USAGE,
 		    "wait for what? ready, down or restarted");
+	else if (m->op == OP_CHILD && (m->n < 0 || m->n >= CHILD_CALL_N))
+		request_end(sh, tag, CTL_USAGE, "no such call");
 	else if (starts && sh->stopping)
 		request_end(sh, tag, CTL_FAILED, "supd is shutting down");
 	else
@@ -297,6 +306,9 @@ request_open(struct shell *sh, uint64_t tag, const struct wire_request *m,
 		break;
 	case OP_SHUTDOWN:
 		shut_down(sh, tag, m);
+		break;
+	case OP_CHILD:
+		childcall_open(sh, tag, m, tail);
 		break;
 	case OP_DIFF:
 	case OP_APPLY:
@@ -353,6 +365,7 @@ request_note(struct shell *sh, const struct effect *eff)
 
 	if (t == NULL || eff->result != RESULT_START_FAILED)
 		return;
+	r->result = eff->result;
 	text_nested(sh, t->n, &eff->reason, &text);
 	request_target_failed(r, t, "%s", buf_str(&text));
 }

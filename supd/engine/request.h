@@ -40,7 +40,9 @@ struct request {
 	uint64_t tag; /* the bus's */
 	enum request_op op;
 	uint32_t flags;
-	enum wait_for what; /* OP_WAIT */
+	enum wait_for what;         /* OP_WAIT */
+	enum child_call child_call; /* OP_CHILD, */
+	enum result result;         /* and what the core said */
 	int64_t timeout_ns;
 	struct timer *timer; /* or NULL */
 	struct target *target;
@@ -128,6 +130,19 @@ const struct target *expire_undone(const struct request *r);
 void simulate_crash(
     struct shell *sh, uint64_t tag, const struct wire_request *m);
 
+/* ---- childcall.c ----------------------------------------------------------
+ */
+
+/* OP_CHILD: to begin; its one target; the core's reply; its end. */
+void childcall_open(struct shell *sh, uint64_t tag,
+    const struct wire_request *m, const char *tail);
+void childcall_begin(struct request *r, struct target *t);
+void childcall_reply(
+    struct request *r, struct target *t, const struct effect *eff);
+void childcall_end(struct request *r);
+/* A child of that name is there already. */
+void childcall_present(struct shell *sh, uint64_t tag, node_t there);
+
 /* ---- query.c --------------------------------------------------------------
  */
 
@@ -146,8 +161,10 @@ void act_begin(struct request *r, struct target *t);
 void act_reply(struct request *r, struct target *t, const struct effect *eff);
 /* TARGET_WATCH: look at its state. */
 void act_look(struct request *r, struct target *t);
-/* OP_ADD: add.c. */
+/* OP_ADD: add.c; the second also for OP_CHILD. */
 void act_add(struct shell *sh, uint64_t tag, const struct wire_request *m,
     const char *text);
+void act_add_to(struct shell *sh, uint64_t tag, const struct wire_request *m,
+    node_t sup, const char *text);
 
 #endif /* ENGINE_REQUEST_H */

@@ -421,7 +421,20 @@ enum request_op {
 	OP_RELOAD,   /* path: a file, "": as started -> CHANGE* END */
 	OP_SIMULATE, /* path: who crashes, n: how often, every_ns -> STEP* END
 	                with the summary as text */
+	OP_CHILD,    /* OTP's calls; path: the supervisor, n: enum child_call;
+	                tail: the child's name, or as OP_ADD -> ROW* END with the
+	                result's name as text, and behind a newline more */
 	OP_N
+};
+
+enum child_call {
+	CHILD_CALL_START,
+	CHILD_CALL_TERMINATE,
+	CHILD_CALL_RESTART,
+	CHILD_CALL_DELETE,
+	CHILD_CALL_WHICH,
+	CHILD_CALL_COUNT, /* more: specs, active, supervisors, workers */
+	CHILD_CALL_N
 };
 
 enum wait_for { WAIT_READY, WAIT_DOWN, WAIT_RESTARTED, WAIT_N };
@@ -436,7 +449,7 @@ struct wire_request {
 	int64_t n;
 	int64_t every_ns; /* OP_SIMULATE */
 	uint32_t uid;     /* who asks */
-	uint32_t zero;
+	uint32_t asker;   /* a worker, by its slot + 1; 0: a client */
 	char path[WIRE_PATH_MAX];
 };
 

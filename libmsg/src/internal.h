@@ -8,7 +8,7 @@
  *   msg.c        sending and replying
  *   request.c    calls, requests, questions to supd
  *   receive.c    taking messages out
- *   monitor.c, name.c, alive.c
+ *   monitor.c, name.c, timer.c, alive.c
  *   mailbox.c    join and leave; what comes in, and whose it is
  *   queue.c      the save queue
  *   wait.c       the lock, and waiting (progress engine)
@@ -104,6 +104,9 @@ void mailbox_put(struct item *it, bool indexed);
 void mailbox_store(enum msg_kind kind, const struct proto_frame *h,
     const void *body, size_t len, bool indexed);
 
+/* What is to be done after every look at what has come in.  May wait. */
+void mailbox_chores(void);
+
 /* Take this indexed one out of the queue. */
 struct item *mailbox_take(struct item *it);
 
@@ -113,6 +116,7 @@ struct item *mailbox_take(struct item *it);
 struct callee {
 	struct hash_node by_pid;
 	LIST_HEAD(, request) requests; /* without an answer */
+	LIST_HEAD(, timer) timers;
 };
 #define REF_CALLEE (UINT64_C(1) << 63) /* marks the refs of those monitors */
 
@@ -128,10 +132,23 @@ must_check int mailbox_ask_result(
 /* An answer has come; false when nobody wants it. */
 bool request_take(const struct proto_frame *h, const void *body, size_t len);
 
+/* The worker, with a standing monitor.  0 or -errno. */
+must_check int callee_get(msg_pid pid, struct callee **ret_callee);
+
 /* A callee has ended. */
 void callee_down(msg_pid pid, const char *why, size_t len);
 
 void requests_fini(void);
+
+/* --- timer.c --- */
+
+/* Fire those that are due.  May wait. */
+void timers_run(void);
+
+/* Their receiver has ended. */
+void timers_callee_down(struct callee *c);
+
+void timers_fini(void);
 
 /* --- receive.c --- */
 

@@ -137,6 +137,19 @@ mailbox_control(const struct proto_frame *h, const void *body, size_t len)
 	}
 }
 
+void
+mailbox_chores(void)
+{
+	static bool busy;
+
+	/* They wait in turn, and must not be begun again then. */
+	if (busy || !mailbox.open)
+		return;
+	busy = true;
+	timers_run();
+	busy = false;
+}
+
 static int
 welcome(const struct item *it)
 {
@@ -232,6 +245,7 @@ static void
 forget_all(void)
 {
 	queue_fini(&mailbox.queue);
+	timers_fini();
 	requests_fini();
 	hash_fini_keys(&mailbox.monitors);
 	hash_fini_keys(&mailbox.relayed);

@@ -92,3 +92,23 @@ msg_whereis(const char *name, msg_pid *ret_pid)
 		*ret_pid = where.pid;
 	return mailbox_leave(r);
 }
+
+static int
+is_alive(msg_pid pid)
+{
+	struct proto_resolved where;
+	int r;
+
+	if (pid == 0 || pid == mailbox.self)
+		return pid != 0;
+	r = resolve(pid, NULL, &where);
+	return r != 0 ? r : where.pid == pid;
+}
+
+MSG_API int
+msg_is_alive(msg_pid pid)
+{
+	int r = mailbox_enter();
+
+	return r != 0 ? r : mailbox_leave(is_alive(pid));
+}

@@ -104,3 +104,57 @@ msg_receive_match(struct msg *ret_msg, const struct msg_pattern *patterns,
 		r = receive(ret_msg, patterns, n, clock_deadline(timeout_ms));
 	return mailbox_leave(r);
 }
+
+static int
+sleep_until(int64_t deadline_ns)
+{
+	int r;
+
+	while (clock_now() < deadline_ns) {
+		r = mailbox_wait(-1, 0, deadline_ns);
+		if (r != 0)
+			return r;
+		if (!mailbox.open)
+			return fail(-ENOTCONN, "msg_close() was called");
+	}
+	return 0;
+}
+
+MSG_API int
+msg_sleep(int timeout_ms)
+{
+	int64_t deadline = clock_deadline(timeout_ms);
+	int r = mailbox_enter();
+
+	return r != 0 ? r : mailbox_leave(sleep_until(deadline));
+}
+
+/* --- for foreign event loops --- */
+
+MSG_API int
+msg_fd(void)
+{
+	int r = mailbox_enter();
+
+	return r != 0 ? r : mailbox_leave(wait_epoll_fd());
+}
+
+static int
+dispatch(void)
+{
+	uint64_t n;
+
+	(void)mailbox_wait(-1, 0, 0);
+	n = mailbox.queue.n;
+	if (n == 0 && mailbox.cut)
+		return fail(-EPIPE, "supd has gone");
+	return n < INT32_MAX ? (int)n : INT32_MAX;
+}
+
+MSG_API int
+msg_dispatch(void)
+{
+	int r = mailbox_enter();
+
+	return r != 0 ? r : mailbox_leave(dispatch());
+}

@@ -132,8 +132,7 @@ request_take(const struct proto_frame *h, const void *body, size_t len)
 
 /* --- callees --- */
 
-/* The worker, with a standing monitor.  0 or -errno. */
-static int
+int
 callee_get(msg_pid pid, struct callee **ret_callee)
 {
 	struct proto_frame h = { .type = PROTO_MONITOR,
@@ -184,6 +183,7 @@ callee_down(msg_pid pid, const char *why, size_t len)
 		q->callee = NULL;
 		request_down(q, pid, why, len);
 	}
+	timers_callee_down(c);
 	free(c);
 }
 

@@ -9,6 +9,9 @@
  * takes in what has come, and wakes the others, who look whether it was for
  * them.  When the leader has what it came for, the next one leads.
  *
+ * What has come in may want something sent, which may wait in turn; so that is
+ * done after it has all been taken in (mailbox_chores).
+ *
  * Level-triggered, all of it: nanomsg's fds are eventfds that are never read
  * by us, and edges lose wake-ups there (1 of 10 received).
  */
@@ -256,6 +259,7 @@ look(int ms)
 	}
 	for (int i = 0; i < n; i++)
 		dispatch(e[i].data.fd, e[i].events);
+	mailbox_chores();
 	if (w.following > 0)
 		pthread_cond_broadcast(&w.changed);
 	return n == -EINTR ? -EINTR : 0;

@@ -14,9 +14,18 @@ clock_now(void)
 }
 
 int64_t
-clock_deadline(int timeout_ms)
+clock_deadline(int64_t timeout_ms)
 {
-	if (timeout_ms < 0)
+	if (timeout_ms < 0 || timeout_ms > DEADLINE_NEVER / NS_PER_MS / 2)
 		return DEADLINE_NEVER;
 	return clock_now() + timeout_ms * NS_PER_MS;
+}
+
+int64_t
+clock_cpu(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }

@@ -200,7 +200,7 @@ put_pack(struct msg_pack *p, const struct msg_pack *from)
 	if (from->failed || from->len == 0)
 		p->failed = true;
 	else
-		pack_raw(p, from->data, from->len);
+		msg_pack_raw(p, from->data, from->len);
 }
 
 static void

@@ -9,6 +9,8 @@
  *   request.c    calls, requests, questions to supd
  *   receive.c    taking messages out
  *   monitor.c, name.c, timer.c, alive.c
+ *   server.h     what serves: servers, agents
+ *   sys.c        system requests, tracing; info.c
  *   mailbox.c    join and leave; what comes in, and whose it is
  *   queue.c      the save queue
  *   wait.c       the lock, and waiting (progress engine)
@@ -48,7 +50,10 @@ void fail_clear(void);
 
 /* CLOCK_MONOTONIC in ns, and so many ms from now; -1 is for ever. */
 int64_t clock_now(void);
-int64_t clock_deadline(int timeout_ms);
+int64_t clock_deadline(int64_t timeout_ms);
+
+/* Time of the processor that this process has used, in ns. */
+int64_t clock_cpu(void);
 
 /* --- mailbox.c --- */
 
@@ -154,6 +159,9 @@ void timers_fini(void);
 
 /* Hand a message to the user. */
 void item_give(struct item *it, struct msg *ret_msg);
+
+/* Now and then, take in what has come, also when messages wait already. */
+void mailbox_glance(void);
 
 /* --- monitor.c --- */
 
@@ -270,12 +278,12 @@ void transport_gone(msg_pid pid);
 
 unsigned transport_count(void);
 
-/* --- pack.c --- */
+/* --- info.c --- */
 
 struct msg_pack;
 
-/* Add msgpack that is there already. */
-void pack_raw(struct msg_pack *p, const void *bytes, size_t len);
+/* What this worker knows of itself, as a map.  With the lock. */
+void info_pack(struct msg_pack *p);
 
 /* --- nnfix.c --- */
 

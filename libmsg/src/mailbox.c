@@ -8,6 +8,7 @@
  * million messages in the queue, and keeps their order.
  */
 #include "internal.h"
+#include "sys.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -47,6 +48,7 @@ mailbox_enter(void)
 int
 mailbox_leave(int r)
 {
+	sys_run();
 	mailbox_unlock();
 	return r;
 }
@@ -89,6 +91,7 @@ mailbox_deliver(const struct proto_frame *h, const void *body, size_t len)
 		mailbox.stats.bad++;
 		return;
 	}
+	sys_trace("in", h, body, len);
 	switch (h->type) {
 	case PROTO_DATA:
 		mailbox_store(MSG_DATA, h, body, len, false);
@@ -131,6 +134,9 @@ mailbox_control(const struct proto_frame *h, const void *body, size_t len)
 		break;
 	case PROTO_EXIT:
 		mailbox_store(MSG_EXIT, h, body, text, false);
+		break;
+	case PROTO_SYS:
+		sys_deliver(h, body, len);
 		break;
 	default:
 		mailbox.stats.bad++;
@@ -244,6 +250,7 @@ msg_open(void)
 static void
 forget_all(void)
 {
+	sys_fini();
 	queue_fini(&mailbox.queue);
 	timers_fini();
 	requests_fini();

@@ -3,6 +3,7 @@
  * Sending and replying.
  */
 #include "internal.h"
+#include "sys.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,6 +106,7 @@ send_frame(struct proto_frame *h, enum msg_content content,
 	    (uint16_t)(h->flags | ((unsigned)content & PROTO_CONTENT_MASK));
 	if (len > MSG_BODY_MAX)
 		return too_long(len, MSG_BODY_MAX);
+	sys_trace("out", h, body, len);
 	/* To oneself there is no way but the queue, and it is the shortest. */
 	if (h->to == mailbox.self) {
 		mailbox_deliver(h, body, len);

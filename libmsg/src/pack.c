@@ -39,12 +39,6 @@ put(void *arg, const char *bytes, size_t len)
 	return 0;
 }
 
-void
-pack_raw(struct msg_pack *p, const void *bytes, size_t len)
-{
-	(void)put(p, bytes, len);
-}
-
 static msgpack_packer
 packer(struct msg_pack *p)
 {

@@ -144,7 +144,8 @@ tagged(const struct item *it, const char *tag)
 static bool
 fits(const struct msg_pattern *p, const struct item *it)
 {
-	return (p->kinds == 0 || (p->kinds & MSG_IS(it->kind)) != 0) &&
+	return ((p->kinds == 0 ? KINDS_USER : p->kinds) & MSG_IS(it->kind)) !=
+	           0 &&
 	       (p->from == 0 || p->from == it->h.from) &&
 	       (p->ref == 0 || p->ref == it->h.ref) &&
 	       (p->tag == NULL || tagged(it, p->tag));

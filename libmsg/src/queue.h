@@ -19,6 +19,10 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+/* A system request (sys.h), of which the user never hears. */
+#define KIND_SYSTEM 15
+#define KINDS_USER  (~MSG_IS(KIND_SYSTEM))
+
 /* A message. */
 struct item {
 	TAILQ_ENTRY(item) entry;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Taking messages out of the mailbox (P-5), and waiting for other things. */
 #include "internal.h"
+#include "sys.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,8 +38,8 @@ msg_free(struct msg *m)
 }
 
 /* Exit signals and supd's questions must not wait for a long queue. */
-static void
-glance(void)
+void
+mailbox_glance(void)
 {
 	static int64_t next_ns;
 	int64_t now = clock_now();
@@ -53,13 +54,20 @@ static int
 receive(struct msg *ret_msg, const struct msg_pattern *patterns, size_t n,
     int64_t deadline_ns)
 {
+	/* What is the server's stays for it, if a function of it receives. */
+	static const struct msg_pattern any = { 0 };
 	struct item *it;
 	uint64_t scanned = 0;
 	size_t which = 0;
 	bool last = false;
 	int r;
 
-	glance();
+	if (patterns == NULL && sys_is_served()) {
+		patterns = &any;
+		n = 1;
+	}
+
+	mailbox_glance();
 	for (;;) {
 		it = patterns == NULL ? queue_take_first(&mailbox.queue)
 		                      : queue_match(&mailbox.queue, patterns, n,

@@ -16,6 +16,7 @@
  * by us, and edges lose wake-ups there (1 of 10 received).
  */
 #include "internal.h"
+#include "sys.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -297,8 +298,8 @@ wait_until(int64_t deadline_ns)
 	return 0;
 }
 
-int
-mailbox_wait(int fd, short events, int64_t deadline_ns)
+static int
+wait_once(int fd, short events, int64_t deadline_ns)
 {
 	struct waiter me = { .fd = fd, .events = (uint32_t)events };
 	int64_t again;
@@ -318,5 +319,15 @@ mailbox_wait(int fd, short events, int64_t deadline_ns)
 	LIST_REMOVE(&me, entry);
 	if (fd < w.n_watches)
 		(void)update(fd);
+	return r;
+}
+
+int
+mailbox_wait(int fd, short events, int64_t deadline_ns)
+{
+	int r = wait_once(fd, events, deadline_ns);
+
+	/* What supd asks is answered at once, whatever is waited for. */
+	sys_run();
 	return r;
 }

@@ -63,6 +63,8 @@ enum proto_type {
 	PROTO_STATS,      /* struct proto_stats: once a second at most */
 	PROTO_TRACE,      /* body: msgpack map: a traced message */
 	PROTO_REPORT,     /* to: who sent malformed frames; ref: how many */
+	PROTO_OPENED,     /* no body: its mailbox is bound, others may be told
+	                     the way (any frame after JOIN says so) */
 
 	/* Lifeline, bus -> worker. */
 	PROTO_WELCOME = 64, /* struct proto_welcome */

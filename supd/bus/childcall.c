@@ -2,9 +2,9 @@
 #include "bus/childcall.h"
 
 #include "bus/bus.h"
-#include "bus/info.h"
 #include "bus/jsonrpc.h"
 #include "bus/methods.h"
+#include "bus/target.h"
 
 #include <stdio.h>
 #include <string.h>

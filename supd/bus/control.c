@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "bus/bus.h"
+#include "bus/inbox.h"
 #include "bus/jsonrpc.h"
 #include "bus/requests.h"
 #include "bus/stream.h"
@@ -20,15 +21,23 @@
 static void client_readable(evutil_socket_t fd, short what, void *arg);
 static void client_writable(evutil_socket_t fd, short what, void *arg);
 
-bool
-control_has_guest(struct bus *b, uint64_t pid)
+struct client *
+control_guest(struct bus *b, uint64_t pid)
 {
 	struct client *c;
 
+	if (PROTO_PID_SLOT(pid) != PROTO_GUEST_SLOT)
+		return NULL;
 	TAILQ_FOREACH (c, &b->control.clients, entry)
 		if (c->guest == pid)
-			return true;
-	return false;
+			break;
+	return c;
+}
+
+bool
+control_has_guest(struct bus *b, uint64_t pid)
+{
+	return control_guest(b, pid) != NULL;
 }
 
 /* ---- clients --------------------------------------------------------------
@@ -41,6 +50,7 @@ client_free(struct client *c)
 
 	while ((r = TAILQ_FIRST(&c->requests)) != NULL)
 		request_drop(r);
+	inbox_ended(c);
 	event_del(&c->read);
 	event_del(&c->write);
 	close(c->fd);
@@ -154,6 +164,7 @@ client_writable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (client_out_len(c) == 0)
 		stream_drained(c);
+	inbox_drained(c);
 	if (client_out_len(c) != 0)
 		event_add(&c->write, NULL);
 	client_resume(c);
@@ -272,8 +283,9 @@ client_idle(struct control *ctl)
 	struct client *c;
 
 	TAILQ_FOREACH (c, &ctl->clients, entry)
-		if (c->permitted && !c->closing && c->n_requests == 0 &&
-		    evbuffer_get_length(c->in) == 0 && client_out_len(c) == 0)
+		if (c->permitted && !c->closing && c->inbox == NULL &&
+		    c->n_requests == 0 && evbuffer_get_length(c->in) == 0 &&
+		    client_out_len(c) == 0)
 			return c;
 	return NULL;
 }
@@ -342,6 +354,7 @@ client_new(struct bus *b, int fd)
 	c->bus = b;
 	c->fd = fd;
 	c->uid = cred.uid;
+	c->os_pid = cred.pid;
 	c->permitted = permitted;
 	c->guest = PROTO_PID(PROTO_GUEST_SLOT, ++ctl->last_guest);
 	TAILQ_INIT(&c->requests);

@@ -35,7 +35,9 @@
 
 struct bus;
 struct client;
+struct inbox;
 struct method;
+struct name;
 struct peer;
 struct request;
 struct sys_ask;
@@ -61,13 +63,16 @@ struct request {
 	uint64_t last_seq; /* of the events told */
 	uint64_t lost;     /* stream records dropped since the last one told */
 	uint32_t slot;     /* logs, why: whose */
-	uint64_t target;   /* call: who is to answer; 0: none */
+	uint64_t target;   /* call: who is to answer; monitor: who ends */
 	struct event *timer;
 	uint64_t ref;        /* of a worker's CONTROL */
 	struct sys_ask *sys; /* a question to a worker that is open, or NULL */
 	/* its end: msgpack in `body`, or an errno and a text */
 	void (*on_sys)(struct request *r, int error, const char *text,
 	    const struct buf *body);
+	/* monitor: who was watched has ended */
+	void (*on_down)(struct request *r, json_t *take_pid, const char *path,
+	    const char *reason);
 	json_t *known; /* info: what the bus itself knows */
 };
 
@@ -86,6 +91,9 @@ struct client {
 	bool eof;
 	bool skipping;  /* the rest of a line that is too long */
 	uint64_t guest; /* its libmsg pid */
+	int32_t os_pid;
+	struct name *name;   /* what it registered, or NULL */
+	struct inbox *inbox; /* or NULL: it is no process */
 	uint32_t n_requests;
 	struct request_list requests;
 	struct evbuffer *in, *out;
@@ -115,6 +123,8 @@ void control_fini(struct bus *b);
 /* The engine is gone: what waits for it ends with an error. */
 void control_engine_gone(struct bus *b);
 
+/* The client of a guest pid, or NULL. */
+struct client *control_guest(struct bus *b, uint64_t pid);
 bool control_has_guest(struct bus *b, uint64_t pid);
 
 /* Append output; nothing happens to a client that is closing. */

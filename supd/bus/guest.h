@@ -16,12 +16,23 @@ struct peer;
 void guest_call(struct request *r, const json_t *params);
 void guest_send(struct request *r, const json_t *params);
 void guest_cast(struct request *r, const json_t *params);
+void guest_monitor(struct request *r, const json_t *params);
+void guest_exit(struct request *r, const json_t *params);
+
+/* A payload in msgpack; false: the request has failed. */
+must_check bool guest_pack(
+    struct request *r, const json_t *payload, struct buf *ret_body);
 
 /* A REPLY for a guest; one that nobody waits for any more is dropped. */
 void guest_reply(
     struct bus *b, const struct proto_frame *h, const void *body, size_t len);
 
-/* Its calls will not be answered any more. */
-void guest_ended(struct bus *b, struct peer *p, const char *reason);
+/* An exit signal to a guest: a message of its kind, if it is one's at all. */
+void guest_exit_signal(
+    struct peer *from, const struct proto_frame *h, const char *reason);
+
+/* This worker or guest has ended: it answers no calls; tell its monitors. */
+void guest_ended(
+    struct bus *b, uint64_t pid, const char *path, const char *reason);
 
 #endif /* BUS_GUEST_H */

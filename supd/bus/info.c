@@ -8,6 +8,7 @@
 #include "bus/methods.h"
 #include "bus/pack.h"
 #include "bus/stats.h"
+#include "bus/target.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,46 +17,19 @@
 #define INFO_WAIT_NS   NS_PER_S
 #define SYS_TIMEOUT_NS (5 * NS_PER_S)
 
-void
-pid_text(uint64_t pid, char out[PID_TEXT_MAX])
-{
-	snprintf(out, PID_TEXT_MAX, "<%u.%ju>", PROTO_PID_SLOT(pid),
-	    (uintmax_t)PROTO_PID_INC(pid));
-}
-
-uint64_t
-pid_parse(const char *text)
-{
-	uint32_t slot;
-	uintmax_t inc;
-	int end = 0;
-
-	if (sscanf(text, "<%8u.%13ju>%n", &slot, &inc, &end) != 2 || end == 0 ||
-	    text[end] != '\0' || slot > PROTO_GUEST_SLOT ||
-	    inc > PROTO_PID_INC(UINT64_MAX))
-		return 0;
-	return PROTO_PID(slot, inc);
-}
-
 /* The live worker of a name, path or pid; or the request fails. */
 static struct peer *
 find_who(struct request *r, const json_t *params)
 {
-	struct bus *b = r->client->bus;
-	const char *name;
-	struct peer *p;
-	uint64_t pid;
+	struct target t;
 
-	if (!param_path(r, params, "name", true, &name))
+	if (!target_param(r, params, &t))
 		return NULL;
-	pid = pid_parse(name);
-	p = pid != 0 ? peers_by_pid(b, pid) : peers_find(b, name, false);
-	if (p == NULL && pid != 0)
-		request_fail(
-		    r, CTL_NO_NAME, "%s does not live (any more)", name);
-	else if (p == NULL)
-		fail_no_name(r, "name", name);
-	return p;
+	if (t.peer == NULL)
+		request_fail(r, CTL_NO_NAME,
+		    "%s is a client of the control socket, not a worker",
+		    target_name(&t));
+	return t.peer;
 }
 
 /* ---- whereis ---------------------------------------------------------------
@@ -70,22 +44,22 @@ int_or_null(int64_t n)
 void
 info_whereis(struct request *r, const json_t *params)
 {
-	struct bus *b = r->client->bus;
-	char pid[PID_TEXT_MAX];
-	const char *name;
-	struct peer *p;
+	const char *name, *path;
+	struct target t;
 
 	if (!param_path(r, params, "name", true, &name))
 		return;
-	p = peers_find(b, name, false);
-	if (p == NULL) {
+	if (!target_find(r->client->bus, name, &t)) {
 		request_done(r, "null");
 		return;
 	}
-	pid_text(peer_pid(p), pid);
-	done_json(r, json_pack("{s:s,s:o,s:o}", "pid", pid, "path",
-			 text_json(p->path, strlen(p->path)), "os_pid",
-			 int_or_null(p->os_pid)));
+	path = t.peer != NULL ? t.peer->path : NULL;
+	done_json(
+	    r, json_pack("{s:o,s:o,s:o}", "pid", pid_json(t.pid), "path",
+		   path != NULL ? text_json(path, strlen(path)) : json_null(),
+		   "os_pid",
+		   int_or_null(
+		       t.peer != NULL ? t.peer->os_pid : t.guest->os_pid)));
 }
 
 /* ---- info ------------------------------------------------------------------
@@ -94,12 +68,9 @@ info_whereis(struct request *r, const json_t *params)
 static json_t *
 bus_knows(const struct peer *p)
 {
-	char pid[PID_TEXT_MAX];
-
-	pid_text(peer_pid(p), pid);
-	return json_pack("{s:s,s:o,s:o,s:o,s:I,s:b,s:b,s:o,s:o}", "pid", pid,
-	    "path", text_json(p->path, strlen(p->path)), "name",
-	    p->name != NULL ? json_string(p->name->text) : json_null(),
+	return json_pack("{s:o,s:o,s:o,s:o,s:I,s:b,s:b,s:o,s:o}", "pid",
+	    pid_json(peer_pid(p)), "path", text_json(p->path, strlen(p->path)),
+	    "name", p->name != NULL ? json_string(p->name->text) : json_null(),
 	    "os_pid", int_or_null(p->os_pid), "uid", (json_int_t)p->uid,
 	    "joined", peer_joined(p), "trap_exit", p->traps, "said",
 	    p->status != NULL ? text_json(p->status, strlen(p->status))

@@ -6,6 +6,7 @@
 #include "bus/bus.h"
 #include "bus/command.h"
 #include "bus/exits.h"
+#include "bus/guest.h"
 #include "bus/jsonrpc.h"
 #include "bus/relay.h"
 #include "bus/resolve.h"
@@ -463,8 +464,10 @@ on_exit_signal(
 	if (h->to == 0 || !lifeline_text(body, len, PROTO_REASON_MAX, reason) ||
 	    !text_is_utf8(reason, strlen(reason)))
 		return false;
-	if (to == NULL)
+	if (to == NULL) {
+		guest_exit_signal(p, h, reason);
 		return true;
+	}
 	if (!exits_may(p, to)) {
 		if (!p->line->forbidden)
 			log_warnx("%s: may not end %s, which runs as another "

@@ -6,9 +6,11 @@
 #include "bus/bus.h"
 #include "bus/childcall.h"
 #include "bus/guest.h"
+#include "bus/inbox.h"
 #include "bus/info.h"
 #include "bus/jsonrpc.h"
 #include "bus/stream.h"
+#include "bus/target.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -347,15 +349,16 @@ run_names(struct request *r, const json_t *params)
 	(void)params;
 	RB_FOREACH (n, name_tree, &b->names.tree) {
 		const struct peer *p = n->peer;
-		char pid[48];
+		int32_t os_pid = p != NULL ? p->os_pid : n->client->os_pid;
 
-		snprintf(
-		    pid, sizeof(pid), "<%u.%ju>", p->slot, (uintmax_t)p->inc);
 		json_array_append_new(list,
-		    json_pack("{s:s,s:o,s:s,s:o}", "name", n->text, "path",
-			text_json(p->path, strlen(p->path)), "pid", pid,
+		    json_pack("{s:s,s:o,s:o,s:o}", "name", n->text, "path",
+			p != NULL ? text_json(p->path, strlen(p->path))
+				  : json_null(),
+			"pid",
+			pid_json(p != NULL ? peer_pid(p) : n->client->guest),
 			"os_pid",
-			p->os_pid > 0 ? json_integer(p->os_pid) : json_null()));
+			os_pid > 0 ? json_integer(os_pid) : json_null()));
 	}
 	done_json(r, list);
 }
@@ -397,12 +400,18 @@ static const struct method methods[] = {
 	{ "call", guest_call, OP_N, RESULT_NOTHING, METHOD_NO },
 	{ "send", guest_send, OP_N, RESULT_NOTHING, METHOD_NO },
 	{ "cast", guest_cast, OP_N, RESULT_NOTHING, METHOD_NO },
+	{ "register", inbox_register, OP_N, RESULT_NOTHING, METHOD_NO },
+	{ "unregister", inbox_unregister, OP_N, RESULT_NOTHING, METHOD_NO },
+	{ "receive", inbox_receive, OP_N, RESULT_EMPTY, METHOD_NO },
+	{ "reply", inbox_reply, OP_N, RESULT_NOTHING, METHOD_NO },
+	{ "monitor", guest_monitor, OP_N, RESULT_NOTHING, METHOD_NO },
+	{ "exit", guest_exit, OP_N, RESULT_NOTHING, METHOD_NO },
 	{ "shutdown", run_shutdown, OP_SHUTDOWN, RESULT_NOTHING, METHOD_ALLOW },
 };
 
 static const char *const known_params[] = { "path", "wait", "timeout_ns", "n",
 	"follow", "signal", "spec", "args", "for", "name", "payload", "repeat",
-	"every_ns", "file", "dry_run", "op" };
+	"every_ns", "file", "dry_run", "op", "to", "ref", "error", "reason" };
 
 /* A mistyped key must not silently mean its default. */
 static const char *

@@ -3,6 +3,7 @@
 
 #include "bus/bus.h"
 #include "bus/lifeline.h"
+#include "bus/target.h"
 
 #include <string.h>
 
@@ -107,8 +108,9 @@ bool
 monitors_add(struct bus *b, struct peer *owner, uint64_t ref, uint64_t target)
 {
 	const char *fault;
+	struct target t;
 
-	if (peers_by_pid(b, target) == NULL) {
+	if (!target_of(b, target, &t)) {
 		send_down(owner, ref, target, "noproc");
 		return true;
 	}
@@ -141,16 +143,14 @@ monitors_subscribe(struct bus *b, struct peer *owner, uint64_t target)
 }
 
 void
-monitors_ended(struct bus *b, struct peer *p, const char *reason)
+monitors_ended(struct bus *b, uint64_t pid, const char *reason)
 {
-	uint64_t pid = peer_pid(p);
 	struct monitor key = { .owner = pid }, *m;
 
 	while (
 	    (m = RB_NFIND(owner_tree, &b->monitors.by_owner, &key)) != NULL &&
 	    m->owner == pid)
 		monitor_free(b, m);
-	p->n_watches = 0;
 
 	key = (struct monitor){ .target = pid };
 	while (

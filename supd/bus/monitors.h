@@ -43,7 +43,8 @@ void monitors_remove(struct bus *b, struct peer *owner, uint64_t ref);
 /* Tell `owner` with GONE when `target` ends; idempotent. */
 void monitors_subscribe(struct bus *b, struct peer *owner, uint64_t target);
 
-/* `pid` has ended: forget what it wanted, tell those who wanted to hear. */
-void monitors_ended(struct bus *b, struct peer *p, const char *reason);
+/* A worker or guest has ended: forget what it wanted, tell those who wanted to
+ * hear. */
+void monitors_ended(struct bus *b, uint64_t pid, const char *reason);
 
 #endif /* BUS_MONITORS_H */

@@ -39,8 +39,9 @@ name_check(const char *text, size_t len)
 	return 0;
 }
 
-int
-names_register(struct bus *b, struct peer *p, const char *text, size_t len)
+/* *at: where the owner has its one name. */
+static int
+name_new(struct bus *b, struct name **at, const char *text, size_t len)
 {
 	int e = name_check(text, len);
 	struct name *n;
@@ -52,41 +53,93 @@ names_register(struct bus *b, struct peer *p, const char *text, size_t len)
 		return -ENOMEM;
 	memcpy(n->data, text, len);
 	n->text = n->data;
-	n->peer = p;
 	if (RB_FIND(name_tree, &b->names.tree, n) != NULL) {
 		free(n);
 		return -EEXIST;
 	}
-	if (p->name != NULL) {
+	if (*at != NULL) {
 		free(n);
 		return -EALREADY;
 	}
 	RB_INSERT(name_tree, &b->names.tree, n);
-	p->name = n;
+	*at = n;
 	return 0;
 }
 
-int
-names_unregister(struct bus *b, struct peer *p, const char *text)
+static void
+name_free(struct bus *b, struct name **at)
+{
+	if (*at == NULL)
+		return;
+	RB_REMOVE(name_tree, &b->names.tree, *at);
+	free(*at);
+	*at = NULL;
+}
+
+static int
+name_give_up(struct bus *b, struct name **at, const char *text)
 {
 	struct name *n = names_get(b, text);
 
 	if (n == NULL)
 		return -ENOENT;
-	if (n->peer != p)
+	if (n != *at)
 		return -EPERM;
-	names_purge(b, p);
+	name_free(b, at);
 	return 0;
+}
+
+int
+names_register(struct bus *b, struct peer *p, const char *text, size_t len)
+{
+	int e = name_new(b, &p->name, text, len);
+
+	if (e == 0)
+		p->name->peer = p;
+	return e;
+}
+
+int
+names_unregister(struct bus *b, struct peer *p, const char *text)
+{
+	return name_give_up(b, &p->name, text);
 }
 
 void
 names_purge(struct bus *b, struct peer *p)
 {
-	if (p->name == NULL)
-		return;
-	RB_REMOVE(name_tree, &b->names.tree, p->name);
-	free(p->name);
-	p->name = NULL;
+	name_free(b, &p->name);
+}
+
+int
+names_register_guest(
+    struct bus *b, struct client *c, const char *text, size_t len)
+{
+	int e = name_new(b, &c->name, text, len);
+
+	if (e == 0)
+		c->name->client = c;
+	return e;
+}
+
+int
+names_unregister_guest(struct bus *b, struct client *c, const char *text)
+{
+	return name_give_up(b, &c->name, text);
+}
+
+void
+names_purge_guest(struct bus *b, struct client *c)
+{
+	name_free(b, &c->name);
+}
+
+struct client *
+names_find_guest(struct bus *b, const char *text)
+{
+	struct name *n = names_get(b, text);
+
+	return n != NULL ? n->client : NULL;
 }
 
 struct peer *

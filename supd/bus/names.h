@@ -11,15 +11,18 @@
 /*
  * Registered names, rule P-10: a name stands for one incarnation, an
  * incarnation has at most one, and it is free again before anybody hears of
- * the death.  Only a worker itself registers and gives up its name.
+ * the death.  Only a worker itself registers and gives up its name.  A client
+ * of the control socket is like an incarnation.
  */
 
 struct bus;
+struct client;
 struct peer;
 
 struct name {
 	RB_ENTRY(name) entry;
-	struct peer *peer;
+	struct peer *peer; /* whose it is: one of the two */
+	struct client *client;
 	const char *text; /* data; a search key's own */
 	char data[];
 };
@@ -45,7 +48,16 @@ must_check int names_unregister(
 /* Forget what p has registered. */
 void names_purge(struct bus *b, struct peer *p);
 
+/* The same for clients. */
+must_check int names_register_guest(
+    struct bus *b, struct client *c, const char *text, size_t len);
+must_check int names_unregister_guest(
+    struct bus *b, struct client *c, const char *text);
+void names_purge_guest(struct bus *b, struct client *c);
+
+/* The worker, or the client, of that name; NULL if there is none. */
 struct peer *names_find(struct bus *b, const char *text);
+struct client *names_find_guest(struct bus *b, const char *text);
 
 /* Up to `max` names and paths like `text`, joined by ", "; "" if none. */
 void names_like(struct bus *b, const char *text, char *out, size_t len);

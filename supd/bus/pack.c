@@ -180,8 +180,8 @@ hex_json(const char *p, size_t len)
 	return json_stringn(hex, 2 * len);
 }
 
-static json_t *
-bin_json(const char *p, size_t len)
+json_t *
+pack_bytes_json(const char *p, size_t len)
 {
 	if (text_is_utf8(p, len))
 		return text_json(p, len);
@@ -254,7 +254,7 @@ value_json(const msgpack_object *o)
 	case MSGPACK_OBJECT_STR:
 		return text_json(o->via.str.ptr, o->via.str.size);
 	case MSGPACK_OBJECT_BIN:
-		return bin_json(o->via.bin.ptr, o->via.bin.size);
+		return pack_bytes_json(o->via.bin.ptr, o->via.bin.size);
 	case MSGPACK_OBJECT_EXT:
 		return json_pack("{s:i,s:o}", "ext", (int)o->via.ext.type,
 		    "bin", hex_json(o->via.ext.ptr, o->via.ext.size));

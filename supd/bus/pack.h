@@ -29,6 +29,9 @@ must_check bool pack_check(const void *p, size_t len);
 /* A new value, or NULL if pack_check() says no, or without memory. */
 must_check json_t *pack_to_json(const void *p, size_t len);
 
+/* Bytes, as the JSON of a msgpack bin. */
+json_t *pack_bytes_json(const char *p, size_t len);
+
 /* Append v.  False if it is too deep, or without memory. */
 must_check bool pack_from_json(struct buf *out, const json_t *v);
 

@@ -214,8 +214,8 @@ peer_end(struct peer *p, const char *reason, bool by_exit)
 		reason = p->declared;
 	command_ended(p);
 	sys_ended(b, p, reason);
-	guest_ended(b, p, reason);
-	monitors_ended(b, p, reason);
+	guest_ended(b, peer_pid(p), p->path, reason);
+	monitors_ended(b, peer_pid(p), reason);
 	links_ended(b, p, reason);
 	resolve_answer(p);
 
@@ -223,6 +223,7 @@ peer_end(struct peer *p, const char *reason, bool by_exit)
 	p->line = NULL;
 	p->os_pid = 0;
 	p->ready_told = false;
+	p->n_watches = 0;
 	p->traps = false;
 	free(take_ptr(p->declared));
 	free(take_ptr(p->status));

@@ -4,6 +4,7 @@
 #include "bus/bus.h"
 #include "bus/guest.h"
 #include "bus/lifeline.h"
+#include "bus/target.h"
 
 #include <string.h>
 
@@ -24,6 +25,20 @@ relay_failed(struct peer *from, const struct proto_frame *h, const char *reason)
 		lifeline_send(from->line, &r, reason, strlen(reason));
 }
 
+static void
+relay_guest(struct peer *from, const struct proto_frame *f, const void *body,
+    size_t len)
+{
+	struct target t;
+
+	if (f->type == PROTO_REPLY)
+		guest_reply(from->bus, f, body, len);
+	else if (!target_of(from->bus, f->to, &t) || !target_talks(&t))
+		relay_failed(from, f, "noproc");
+	else if (!target_put(&t, f, body, len))
+		relay_failed(from, f, "busy: it does not read its messages");
+}
+
 bool
 relay_frame(struct peer *from, const struct proto_frame *h, const void *body,
     size_t len)
@@ -36,10 +51,7 @@ relay_frame(struct peer *from, const struct proto_frame *h, const void *body,
 		return false;
 	f.from = peer_pid(from);
 	if (PROTO_PID_SLOT(h->to) == PROTO_GUEST_SLOT) {
-		if (h->type == PROTO_REPLY)
-			guest_reply(b, &f, body, len);
-		else
-			relay_failed(from, h, "a guest answers no calls");
+		relay_guest(from, &f, body, len);
 		return true;
 	}
 	to = peers_by_pid(b, h->to);

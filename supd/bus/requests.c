@@ -5,6 +5,7 @@
 #include "bus/bus.h"
 #include "bus/childcall.h"
 #include "bus/command.h"
+#include "bus/inbox.h"
 #include "bus/jsonrpc.h"
 #include "bus/stats.h"
 #include "bus/stream.h"
@@ -76,6 +77,7 @@ request_free(struct request *r)
 
 	if (r->following)
 		stream_unfollow(r);
+	inbox_unfollow(r);
 	if (r->at_engine)
 		bus_send(&b->engine, WIRE_CANCEL, r->tag, NULL, NULL, 0);
 	if (r->has_tag)

@@ -12,7 +12,7 @@
 #define LINES_DEFAULT  10
 #define PAST_MAX       100000
 
-static void
+void
 stream_put(struct request *r, const char *method, json_t *take_params)
 {
 	cleanup_(buf_fini) struct buf line = { 0 };

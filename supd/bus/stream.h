@@ -25,6 +25,9 @@ void stream_log_line(struct bus *b, const struct wire_hdr *h);
 /* The logger has no log of this slot, or none any more. */
 void stream_log_end(struct bus *b, const struct wire_id *w);
 
+/* One record for r; takes it. */
+void stream_put(struct request *r, const char *method, json_t *take_params);
+
 /* r follows no more. */
 void stream_unfollow(struct request *r);
 

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-/* What a supervisor answers; msg_strerror(0) has a text for those not 0. */
+/* What a supervisor answers; msg_strerror() explains those that are not 0. */
 enum msg_sup_result {
 	MSG_SUP_OK,
 	MSG_SUP_IGNORED,         /* not started: `enabled: false` */

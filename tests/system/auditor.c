@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * auditor COUNT [NAME]: call counter NAME ("counter") COUNT times.  Nobody else
- * calls it, so each answer is one more than the last: a call that is lost, or
- * done twice, or answered by somebody else shows.
+ * auditor COUNT [NAME [end]]: call counter NAME ("counter") COUNT times, and
+ * stay, or end.  Nobody else calls it, so each answer is one more than the
+ * last: a call that is lost, or done twice, or answered by somebody else shows.
  */
 #include <err.h>
 #include <msg/msg.h>
@@ -53,5 +53,7 @@ main(int argc, char **argv)
 	}
 	printf("%ld calls, none missed\n", count);
 	fflush(stdout);
+	if (argc > 3)
+		return 0;
 	pause();
 }

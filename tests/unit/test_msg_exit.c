@@ -157,6 +157,9 @@ static void
 with_the_shim_nothing_is_lost(void **state)
 {
 	(void)state;
+#ifdef __SANITIZE_THREAD__
+	skip(); /* its runtime comes first, so nanomsg does not call the shim */
+#endif
 	run(with_the_shim, sends_and_crashes);
 }
 

@@ -1,0 +1,35 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""cache [NAME [SECONDS]]: what is put is gone after a while."""
+import sys
+
+import supd_msg
+
+
+class Cache(supd_msg.GenServer):
+    def init(self, ttl):
+        self.ttl = ttl
+        self.values = {}
+        self.timers = {}
+
+    def handle_call(self, request, caller):
+        match request:
+            case ["put", key, value]:
+                self.process.cancel_timer(self.timers.get(key))
+                self.values[key] = value
+                self.timers[key] = self.process.start_timer(self.ttl, key)
+                return "ok"
+            case ["get", key]:
+                return self.values.get(key)
+            case ["size"]:
+                return len(self.values)
+        raise supd_msg.Refused("put, get, size")
+
+    def handle_info(self, m):
+        # One that was put again meanwhile has another timer.
+        if m.kind == "timeout" and self.timers.get(m.value) == m.ref:
+            del self.values[m.value], self.timers[m.value]
+
+
+supd_msg.serve(Cache, float(sys.argv[2]) if len(sys.argv) > 2 else 60.0,
+               name=sys.argv[1] if len(sys.argv) > 1 else "cache")

@@ -269,6 +269,19 @@ put_values(struct msg_pack *p, const char *fmt, struct args *a)
 	}
 }
 
+void
+format_array(struct msg_pack *p, const char *head, const char *fmt, va_list ap)
+{
+	struct args a;
+
+	msg_pack_array(p, word_count(fmt) + (head != NULL));
+	if (head != NULL)
+		msg_pack_str(p, head);
+	va_copy(a.ap, ap);
+	put_values(p, fmt, &a);
+	va_end(a.ap);
+}
+
 MSG_API void
 msg_packf(struct msg_pack *p, const char *fmt, ...)
 {
@@ -285,14 +298,13 @@ enum verb { SEND, CAST, CALL };
 
 static int
 transmit(enum verb verb, msg_pid to, const char *name, int timeout_ms,
-    struct msg *ret_reply, const char *fmt, struct args *a)
+    struct msg *ret_reply, const char *fmt, va_list ap)
 {
 	struct msg_pack p;
 	int r;
 
 	msg_pack_init(&p);
-	msg_pack_array(&p, word_count(fmt));
-	put_values(&p, fmt, a);
+	format_array(&p, NULL, fmt, ap);
 	if (p.failed)
 		r = fail(
 		    -ENOMEM, "no memory for a body, or no format: \"%s\"", fmt);
@@ -315,12 +327,12 @@ transmit(enum verb verb, msg_pid to, const char *name, int timeout_ms,
 
 #define TRANSMIT(verb, to, name, timeout_ms, ret_reply)                        \
 	do {                                                                   \
-		struct args a;                                                 \
+		va_list ap;                                                    \
 		int r;                                                         \
                                                                                \
-		va_start(a.ap, fmt);                                           \
-		r = transmit(verb, to, name, timeout_ms, ret_reply, fmt, &a);  \
-		va_end(a.ap);                                                  \
+		va_start(ap, fmt);                                             \
+		r = transmit(verb, to, name, timeout_ms, ret_reply, fmt, ap);  \
+		va_end(ap);                                                    \
 		return r;                                                      \
 	} while (0)
 

@@ -7,6 +7,7 @@
  * who read by them use this.
  */
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,5 +51,11 @@ struct word word_next(const char **fmt);
 
 /* How many values follow until the end or the bracket that closes. */
 uint32_t word_count(const char *fmt);
+
+struct msg_pack;
+
+/* Add the array of `head` (NULL: without) and the values of a format. */
+void format_array(
+    struct msg_pack *p, const char *head, const char *fmt, va_list ap);
 
 #endif /* SRC_FORMAT_H */

@@ -63,6 +63,8 @@ enum proto_type {
 	PROTO_STATS,      /* struct proto_stats: once a second at most */
 	PROTO_TRACE,      /* body: msgpack map: a traced message */
 	PROTO_REPORT,     /* to: who sent malformed frames; ref: how many */
+	PROTO_OPENED,     /* no body: its mailbox is bound, others may be told
+	                     the way (any frame after JOIN says so) */
 
 	/* Lifeline, bus -> worker. */
 	PROTO_WELCOME = 64, /* struct proto_welcome */
@@ -151,7 +153,7 @@ struct proto_welcome {
  * How much may be under way, not covered by a CREDIT: on a route, and back by
  * the key of a connection, where nanomsg drops in silence what finds no room.
  * The receiver gives a CREDIT when half of it was taken since the last.  One
- * frame that is longer than a window goes alone.
+ * frame that is longer than a window goes alone; by a key it does not go.
  */
 #define PROTO_WINDOW     (256 * 1024) /* bytes */
 #define PROTO_KEY_WINDOW (64 * 1024)  /* bytes, */

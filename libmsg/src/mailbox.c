@@ -159,7 +159,9 @@ mailbox_chores(void)
 static int
 welcome(const struct item *it)
 {
+	struct proto_frame opened = { .type = PROTO_OPENED };
 	struct proto_welcome w;
+	int r;
 
 	if (it->h.type != PROTO_WELCOME || it->len != sizeof(w))
 		return fail(-EPROTO, "supd sent a malformed welcome");
@@ -167,9 +169,10 @@ welcome(const struct item *it)
 	if (w.self == 0 || memchr(w.path, '\0', sizeof(w.path)) == NULL ||
 	    memchr(w.endpoint, '\0', sizeof(w.endpoint)) == NULL)
 		return fail(-EPROTO, "supd sent a malformed welcome");
-	mailbox.self = w.self;
+	mailbox.self = opened.from = w.self;
 	memcpy(mailbox.path, w.path, sizeof(w.path));
-	return transport_open(w.endpoint);
+	r = transport_open(w.endpoint);
+	return r != 0 ? r : lifeline_send(&opened, NULL, 0);
 }
 
 /* At exit(3).  A forked child owns no mailbox and must not touch it. */

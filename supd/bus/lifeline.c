@@ -9,6 +9,7 @@
 #include "bus/guest.h"
 #include "bus/jsonrpc.h"
 #include "bus/relay.h"
+#include "bus/resolve.h"
 #include "bus/stats.h"
 #include "bus/sys.h"
 
@@ -257,12 +258,8 @@ lifeline_result(struct lifeline *l, uint64_t ref, int error)
 
 /* ---- in: each handler returns false for a malformed frame --------------- */
 
-/*
- * The text of a body: with its NUL or without, but with none inside.  Borrowed
- * from `out`.  False if it is not one, or longer than max.
- */
-static bool
-body_text(const void *body, size_t len, size_t max, char *out)
+bool
+lifeline_text(const void *body, size_t len, size_t max, char *out)
 {
 	const char *s = body;
 
@@ -308,7 +305,18 @@ on_join(
 	memcpy(w.path, p->path, n);
 	lifeline_send(p->line, &r, &w, sizeof(w));
 	links_tell(p->bus, p);
+	resolve_expect(p);
 	return true;
+}
+
+static bool
+on_opened(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	(void)p;
+	(void)h;
+	(void)body;
+	return len == 0;
 }
 
 static bool
@@ -359,7 +367,7 @@ on_register(
 	char text[PROTO_PATH_MAX];
 	int e = -EINVAL;
 
-	if (body_text(body, len, sizeof(text) - 1, text))
+	if (lifeline_text(body, len, sizeof(text) - 1, text))
 		e = names_register(p->bus, p, text, strlen(text));
 	lifeline_result(p->line, h->ref, -e);
 	return true;
@@ -372,43 +380,9 @@ on_unregister(
 	char text[PROTO_NAME_MAX + 1];
 	int e = -ENOENT;
 
-	if (body_text(body, len, PROTO_NAME_MAX, text))
+	if (lifeline_text(body, len, PROTO_NAME_MAX, text))
 		e = names_unregister(p->bus, p, text);
 	lifeline_result(p->line, h->ref, -e);
-	return true;
-}
-
-static bool
-on_resolve(
-    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
-{
-	struct bus *b = p->bus;
-	struct proto_resolved r = { 0 };
-	struct proto_frame f = {
-		.type = PROTO_RESOLVED,
-		.to = peer_pid(p),
-		.ref = h->ref,
-	};
-	struct peer *t = NULL;
-	char text[PROTO_PATH_MAX];
-
-	if (h->to != 0 && len == 0)
-		t = peers_by_pid(b, h->to);
-	else if (body_text(body, len, sizeof(text) - 1, text))
-		t = peers_find(b, text, true);
-	if (t != NULL && peer_joined(t)) {
-		r.pid = peer_pid(t);
-		monitors_subscribe(b, p, r.pid);
-		if (t->uid != p->uid)
-			r.error = EACCES;
-		else if (mailbox_endpoint(
-			     b, t, r.endpoint, sizeof(r.endpoint)) < 0)
-			r.error = ENAMETOOLONG;
-	} else if (h->to != 0 && len == 0 && control_has_guest(b, h->to)) {
-		r.pid = h->to;
-		r.error = EACCES;
-	}
-	lifeline_send(p->line, &f, &r, sizeof(r));
 	return true;
 }
 
@@ -422,7 +396,7 @@ on_monitor(
 	if (len != 0) {
 		struct peer *t = NULL;
 
-		if (body_text(body, len, sizeof(text) - 1, text))
+		if (lifeline_text(body, len, sizeof(text) - 1, text))
 			t = peers_find(p->bus, text, false);
 		target = t != NULL ? peer_pid(t) : 0;
 	}
@@ -487,7 +461,7 @@ on_exit_signal(
 	struct peer *to = peers_by_pid(p->bus, h->to);
 	char reason[PROTO_REASON_MAX + 1];
 
-	if (h->to == 0 || !body_text(body, len, PROTO_REASON_MAX, reason) ||
+	if (h->to == 0 || !lifeline_text(body, len, PROTO_REASON_MAX, reason) ||
 	    !text_is_utf8(reason, strlen(reason)))
 		return false;
 	if (to == NULL) {
@@ -516,10 +490,11 @@ static const struct {
 	[PROTO_REPLY] = { relay_frame, false },
 	[PROTO_CAST] = { relay_frame, false },
 	[PROTO_JOIN] = { on_join, true },
+	[PROTO_OPENED] = { on_opened, false },
 	[PROTO_READY] = { on_ready, true },
 	[PROTO_REGISTER] = { on_register, false },
 	[PROTO_UNREGISTER] = { on_unregister, false },
-	[PROTO_RESOLVE] = { on_resolve, false },
+	[PROTO_RESOLVE] = { resolve_frame, false },
 	[PROTO_MONITOR] = { on_monitor, false },
 	[PROTO_DEMONITOR] = { on_demonitor, false },
 	[PROTO_REASON] = { on_reason, true },
@@ -549,6 +524,11 @@ handle_packet(struct lifeline *l, const char *buf, size_t len)
 	if (h.type >= ARRAY_LEN(handlers) || handlers[h.type].fn == NULL ||
 	    (!l->joined && !handlers[h.type].before_join))
 		return false;
+	/* Any word after JOIN says that it has bound its mailbox. */
+	if (l->joined && !l->opened) {
+		l->opened = true;
+		resolve_answer(l->peer);
+	}
 	return handlers[h.type].fn(l->peer, &h, body, body_len);
 }
 

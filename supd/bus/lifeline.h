@@ -43,6 +43,7 @@ struct lifeline {
 	int notify_fd; /* came with it, until the PROC */
 	int32_t os_pid;
 	bool joined;
+	bool opened; /* and has a mailbox */
 	bool started;
 	bool deaf;       /* it has closed its end; its last words may be left */
 	bool complained; /* its malformed frames were reported */
@@ -61,6 +62,12 @@ struct lifeline {
 struct lifeline *lifeline_new(struct bus *b, struct peer *p, uint64_t inc,
     int32_t os_pid, int fd, int notify_fd);
 void lifeline_free(struct lifeline *l);
+
+/*
+ * The text of a body: with its NUL or without, but with none inside, copied to
+ * `out`.  False if it is not one, or longer than max.
+ */
+bool lifeline_text(const void *body, size_t len, size_t max, char *out);
 
 /* Begin to read: its PROC has come. */
 void lifeline_start(struct lifeline *l);

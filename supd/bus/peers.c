@@ -120,6 +120,7 @@ peers_make(struct bus *b, uint32_t slot)
 		free(p);
 		return NULL;
 	}
+	TAILQ_INIT(&p->held);
 	p->bus = b;
 	p->slot = slot;
 	TAILQ_INIT(&p->sys_asked);
@@ -216,6 +217,7 @@ peer_end(struct peer *p, const char *reason, bool by_exit)
 	guest_ended(b, peer_pid(p), p->path, reason);
 	monitors_ended(b, peer_pid(p), reason);
 	links_ended(b, p, reason);
+	resolve_answer(p);
 
 	lifeline_free(p->line);
 	p->line = NULL;
@@ -356,6 +358,8 @@ peer_free(struct peer *p)
 {
 	struct bus *b = p->bus;
 
+	p->live = false;
+	resolve_answer(p);
 	command_ended(p);
 	sys_ended(b, p, "noconnection");
 	lifeline_free(p->line);

@@ -3,6 +3,7 @@
 #define BUS_PEERS_H
 
 #include "base/attr.h"
+#include "bus/resolve.h"
 #include "bus/sys.h"
 #include "wire/wire.h"
 
@@ -47,12 +48,15 @@ struct peer {
 	int32_t os_pid;
 	uint32_t n_watches; /* monitors it has made */
 	uint32_t n_links;
-	struct exiting *exiting;   /* it is to end by an exit signal, or NULL */
-	struct wish *wishes;       /* what its configuration says, or NULL */
 	uint64_t max_bytes;        /* of its mailbox */
 	uint32_t on_full;          /* enum proto_on_full */
 	bool keeps;                /* on_restart: keep */
 	struct proto_stats *stats; /* what it last told, or NULL */
+	uint32_t n_held;
+	struct held_list held;   /* who waits for its mailbox */
+	struct event *expecting; /* it may come, or NULL */
+	struct exiting *exiting; /* it is to end by an exit signal, or NULL */
+	struct wish *wishes;     /* what its configuration says, or NULL */
 	int64_t beat_ns;   /* least time between two signs of life, or 0 */
 	struct beat *beat; /* or NULL */
 	char *path;        /* "" before the first PREPARE or PROC */

@@ -289,6 +289,7 @@ rig_worker(struct rig *r, uint32_t slot, uint64_t inc, const char *path)
 	fd = rig_lifeline(r, slot, inc);
 	ll_send(fd, PROTO_JOIN, 0, 1, 0, &j, sizeof(j));
 	ll_expect(fd, PROTO_WELCOME, NULL);
+	ll_send(fd, PROTO_OPENED, 0, 0, 0, NULL, 0);
 	return fd;
 }
 

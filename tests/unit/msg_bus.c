@@ -294,6 +294,8 @@ on_frame(int slot, const struct proto_frame *h, const void *body, size_t len)
 		workers[slot].joined = true;
 		answer(slot, PROTO_WELCOME, h->ref, 0, &w, sizeof(w));
 		break;
+	case PROTO_OPENED:
+		break;
 	case PROTO_READY:
 		workers[slot].ready = true;
 		break;

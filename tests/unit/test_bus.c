@@ -237,14 +237,91 @@ a_name_a_path_and_a_pid_resolve(void **state)
 }
 
 static void
-a_program_that_has_not_joined_does_not_resolve(void **state)
+a_program_that_has_not_joined_has_a_pid_but_no_mailbox(void **state)
 {
 	struct rig *r = *state;
 	int a = rig_worker(r, 1, 1, "root/a");
+	struct proto_resolved d;
 
 	rig_proc(r, 2, 1, "root/nginx");
-	assert_int_equal(resolve(a, 0, "nginx").pid, 0);
+	rig_expect_nothing(r, &r->engine);
+	d = resolve(a, 0, "nginx");
+	assert_int_equal(d.pid, PROTO_PID(2, 1));
+	assert_int_equal(d.error, ENOTCONN);
+	assert_string_equal(d.endpoint, "");
 	close(a);
+}
+
+/* One that has joined and will have a mailbox soon. */
+static int
+half_open(struct rig *r)
+{
+	struct proto_join j = { .os_pid = 1 };
+	int fd;
+
+	rig_proc(r, 2, 1, "root/b");
+	fd = rig_lifeline(r, 2, 1);
+	ll_send(fd, PROTO_JOIN, 0, 1, 0, &j, sizeof(j));
+	ll_expect(fd, PROTO_WELCOME, NULL);
+	return fd;
+}
+
+static struct proto_resolved
+resolved(int fd, uint64_t ref)
+{
+	const void *body;
+	struct proto_resolved d;
+
+	assert_int_equal(ll_expect(fd, PROTO_RESOLVED, &body).ref, ref);
+	memcpy(&d, body, sizeof(d));
+	return d;
+}
+
+static void
+who_is_about_to_have_a_mailbox_is_waited_for(void **state)
+{
+	struct rig *r = *state;
+	int a = rig_worker(r, 1, 1, "root/a"), b = half_open(r);
+	struct proto_resolved d;
+
+	ll_text(a, PROTO_RESOLVE, 78, "b");
+	ll_quiet(a);
+	ll_send(b, PROTO_OPENED, 0, 0, 0, NULL, 0);
+	d = resolved(a, 78);
+	assert_int_equal(d.pid, PROTO_PID(2, 1));
+	assert_int_equal(d.error, 0);
+	assert_string_not_equal(d.endpoint, "");
+	close(a);
+	close(b);
+}
+
+static void
+who_ends_before_its_mailbox_is_nobody(void **state)
+{
+	struct rig *r = *state;
+	int a = rig_worker(r, 1, 1, "root/a"), b = half_open(r);
+
+	ll_text(a, PROTO_RESOLVE, 78, "b");
+	ll_quiet(a);
+	rig_dead(r, 2, 1, "exit 1");
+	assert_int_equal(resolved(a, 78).pid, 0);
+	close(a);
+	close(b);
+}
+
+static void
+nobody_waits_for_ever_for_a_mailbox(void **state)
+{
+	struct rig *r = *state;
+	int a = rig_worker(r, 1, 1, "root/a"), b = half_open(r);
+	struct proto_resolved d;
+
+	ll_text(a, PROTO_RESOLVE, 78, "b");
+	d = resolved(a, 78); /* in 5 s */
+	assert_int_equal(d.pid, PROTO_PID(2, 1));
+	assert_int_equal(d.error, ENOTCONN);
+	close(a);
+	close(b);
 }
 
 static void
@@ -259,6 +336,7 @@ another_uid_resolves_without_an_endpoint(void **state)
 	b = rig_lifeline(r, 2, 1);
 	ll_send(b, PROTO_JOIN, 0, 1, 0, &j, sizeof(j));
 	ll_expect(b, PROTO_WELCOME, NULL);
+	ll_send(b, PROTO_OPENED, 0, 0, 0, NULL, 0);
 	d = resolve(a, 0, "b");
 	assert_int_equal(d.pid, PROTO_PID(2, 1));
 	assert_int_equal(d.error, EACCES);
@@ -613,7 +691,10 @@ static const struct CMUnitTest tests[] = {
 	T(a_name_has_one_owner_and_a_worker_one_name),
 	T(a_bad_name_is_refused),
 	T(a_name_a_path_and_a_pid_resolve),
-	T(a_program_that_has_not_joined_does_not_resolve),
+	T(a_program_that_has_not_joined_has_a_pid_but_no_mailbox),
+	T(who_is_about_to_have_a_mailbox_is_waited_for),
+	T(who_ends_before_its_mailbox_is_nobody),
+	T(nobody_waits_for_ever_for_a_mailbox),
 	T(another_uid_resolves_without_an_endpoint),
 	T(down_of_nobody_is_noproc),
 	T(the_name_is_free_when_down_arrives),

@@ -243,7 +243,7 @@ every_type_of_frame_has_a_vector(void **state)
 	(void)each_vector(see_one);
 	for (int t = PROTO_DATA; t <= PROTO_ANSWER; t++) {
 		bool is = (t < PROTO_SHM) ||
-		          (t >= PROTO_JOIN && t <= PROTO_REPORT) ||
+		          (t >= PROTO_JOIN && t <= PROTO_OPENED) ||
 		          (t >= PROTO_WELCOME && t <= PROTO_UNLINKED) ||
 		          t >= PROTO_EXIT;
 

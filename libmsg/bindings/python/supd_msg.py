@@ -70,7 +70,7 @@ __all__ = [
 (DATA, CALL, REPLY, CAST, HELLO, CREDIT, BARRIER, BYE) = range(1, 9)
 (JOIN, READY, REGISTER, UNREGISTER, RESOLVE, MONITOR, DEMONITOR, REASON,
  ALIVE, UNWELL, LINK, UNLINK, TRAP, SPAWN, CONTROL, STATS, TRACE,
- REPORT) = range(32, 50)
+ REPORT, OPENED) = range(32, 51)
 (WELCOME, RESULT, RESOLVED, DOWN, GONE, LINKED, UNLINKED) = range(64, 71)
 (EXIT, SYS, ANSWER) = range(96, 99)
 
@@ -664,6 +664,7 @@ class Process:
         endpoint = _text(endpoint)
         if endpoint:
             self._listen(endpoint)
+        self._tell(OPENED)
 
     def _listen(self, endpoint):
         self._socket_path = endpoint.removeprefix("ipc://")

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+#include "bus/resolve.h"
+
+#include "base/clock.h"
+#include "bus/bus.h"
+#include "bus/lifeline.h"
+
+#include <string.h>
+
+/* One who waits for the answer. */
+struct held {
+	TAILQ_ENTRY(held) entry;
+	uint64_t owner, ref;
+};
+
+static void
+answer(struct peer *p, uint64_t ref, const struct proto_resolved *r)
+{
+	struct proto_frame f = {
+		.type = PROTO_RESOLVED,
+		.to = peer_pid(p),
+		.ref = ref,
+	};
+
+	if (r->pid != 0 && PROTO_PID_SLOT(r->pid) != PROTO_GUEST_SLOT)
+		monitors_subscribe(p->bus, p, r->pid);
+	lifeline_send(p->line, &f, r, sizeof(*r));
+}
+
+/* What p is told of t, which lives. */
+static struct proto_resolved
+way(const struct peer *p, const struct peer *t)
+{
+	struct proto_resolved r = { .pid = peer_pid(t) };
+
+	if (!peer_joined(t) || !t->line->opened)
+		r.error = ENOTCONN;
+	else if (t->uid != p->uid)
+		r.error = EACCES;
+	else if (mailbox_endpoint(p->bus, t, r.endpoint, sizeof(r.endpoint)) <
+		 0)
+		r.error = ENAMETOOLONG;
+	return r;
+}
+
+/* ---- waiting for a mailbox ---------------------------------------------- */
+
+static void
+too_late(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	resolve_answer(arg);
+}
+
+void
+resolve_expect(struct peer *p)
+{
+	static const struct timeval hold = { RESOLVE_HOLD_S, 0 };
+
+	if (p->expecting == NULL)
+		p->expecting = evtimer_new(p->bus->base, too_late, p);
+	if (p->expecting != NULL)
+		evtimer_add(p->expecting, &hold);
+}
+
+void
+resolve_answer(struct peer *p)
+{
+	struct held *h;
+
+	if (p->expecting != NULL)
+		event_free(p->expecting);
+	p->expecting = NULL;
+	while ((h = TAILQ_FIRST(&p->held)) != NULL) {
+		struct peer *owner = peers_by_pid(p->bus, h->owner);
+		struct proto_resolved r = { 0 };
+
+		TAILQ_REMOVE(&p->held, h, entry);
+		if (owner != NULL) {
+			if (p->live)
+				r = way(owner, p);
+			answer(owner, h->ref, &r);
+		}
+		free(h);
+	}
+	p->n_held = 0;
+}
+
+/* False: there is nothing to wait for. */
+static bool
+hold(struct peer *t, const struct peer *p, uint64_t ref)
+{
+	struct held *h;
+
+	if (t->expecting == NULL || t->n_held >= RESOLVE_HELD_MAX)
+		return false;
+	h = malloc(sizeof(*h));
+	if (h == NULL)
+		return false;
+	*h = (struct held){ .owner = peer_pid(p), .ref = ref };
+	TAILQ_INSERT_TAIL(&t->held, h, entry);
+	t->n_held++;
+	return true;
+}
+
+bool
+resolve_frame(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	struct bus *b = p->bus;
+	struct proto_resolved r = { 0 };
+	struct peer *t = NULL;
+	char text[PROTO_PATH_MAX];
+
+	if (h->to != 0 && len == 0)
+		t = peers_by_pid(b, h->to);
+	else if (lifeline_text(body, len, sizeof(text) - 1, text))
+		t = peers_find(b, text, false);
+	if (t != NULL) {
+		r = way(p, t);
+		if (r.error == ENOTCONN && hold(t, p, h->ref))
+			return true;
+	} else if (h->to != 0 && len == 0 && control_has_guest(b, h->to)) {
+		r.pid = h->to;
+		r.error = EACCES;
+	}
+	answer(p, h->ref, &r);
+	return true;
+}

@@ -152,8 +152,8 @@ struct proto_welcome {
 /*
  * How much may be under way, not covered by a CREDIT: on a route, and back by
  * the key of a connection, where nanomsg drops in silence what finds no room.
- * The receiver gives a CREDIT when half of it was taken since the last.  One
- * frame that is longer than a window goes alone; by a key it does not go.
+ * The receiver gives a CREDIT when half of it was taken since the last, so
+ * while half of it or less is under way, one more frame of any length may go.
  */
 #define PROTO_WINDOW     (256 * 1024) /* bytes */
 #define PROTO_KEY_WINDOW (64 * 1024)  /* bytes, */

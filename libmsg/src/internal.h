@@ -15,7 +15,7 @@
  *   queue.c      the save queue
  *   wait.c       the lock, and waiting (progress engine)
  *   lifeline.c   frames to and from supd
- *   transport.c  nanomsg: our mailbox socket and the routes to others
+ *   transport.c  our mailbox and the ways to others; pipe.h says more
  *   nnfix.c      the shim that keeps nanomsg from losing data
  */
 
@@ -228,6 +228,12 @@ void wait_wake(void);
 /* The epoll set itself: readable when mailbox_wait() has something to do. */
 int wait_epoll_fd(void);
 
+/* Is the mailbox full, so that those who send to it have to wait? */
+bool mailbox_full(void);
+
+/* Is there a call or request to `pid` whose reply has not come? */
+bool mailbox_awaits(msg_pid pid);
+
 /* --- alive.c --- */
 
 /* Learn from the environment whether supd watches us. */
@@ -238,6 +244,10 @@ void alive_open(void);
 /* Take the fd that SUPD_FD names.  Returns it (CLOEXEC) or -errno. */
 must_check int lifeline_take(void);
 
+/* Send one frame now: 0, -EAGAIN, -EMSGSIZE, -EPIPE. */
+must_check int lifeline_try(
+    const struct proto_frame *h, const void *body, size_t len);
+
 /* Send one frame, waiting if need be.  0, -EMSGSIZE, -EPIPE. */
 must_check int lifeline_send(
     const struct proto_frame *h, const void *body, size_t len);
@@ -245,37 +255,51 @@ must_check int lifeline_send(
 /* Take in, in every wait, what supd sends.  0 or -errno. */
 must_check int lifeline_open(void);
 
-/* --- transport.c --- */
+/* --- transport.c, and route.c --- */
 
-struct route;
-
-/* Bind our mailbox.  "": no direct messages.  0 or -errno. */
-must_check int transport_open(const char *endpoint);
+/* Bind our mailbox, which `secret` guards.  "": no direct messages. */
+must_check int transport_open(
+    const char *endpoint, const uint8_t secret[PROTO_SECRET_SIZE]);
 
 /* Wait until the kernel has all that was sent, then close.  0, -ETIMEDOUT. */
 int transport_close(int64_t deadline_ns);
 
-/* Take in at most `max` messages.  Returns how many. */
-unsigned transport_drain(unsigned max);
+/* To be called before every wait: what waits to be sent leaves. */
+void transport_flush(void);
+
+/* To be called when the mailbox is full no longer: see mailbox_full(). */
+void transport_room(void);
 
 /*
- * The route to `pid`: known, or NULL.  transport_connect() opens one to an
- * endpoint that supd named: 0; -ESRCH, nobody listens there any more; -errno.
+ * Is there a way for a frame of this type to `pid`?  Else transport_connect()
+ * opens a route to the endpoint that supd named, with its proof: 0; -ESRCH,
+ * nobody listens there any more; -errno.
  */
-struct route *transport_find(msg_pid pid);
+bool transport_reaches(msg_pid pid, enum proto_type type);
 must_check int transport_connect(
-    msg_pid pid, const char *endpoint, struct route **ret_route);
+    msg_pid pid, const char *endpoint, uint64_t proof);
 
 /*
- * Send one frame on the route to h->to, waiting while its pipe is full.  0;
- * -ESRCH, the receiver has ended; -ETIMEDOUT; -ENOMEM.
+ * Send one DATA, CALL, CAST or REPLY to h->to, waiting while there is no room.
+ * 0; -ESRCH, the receiver has ended; -ETIMEDOUT; -ENOMEM.
  */
 must_check int transport_send(const struct proto_frame *h, const void *body,
     size_t len, int64_t deadline_ns);
 
-/* supd says that `pid` has ended: take in what it left, forget the route. */
+/* Wait until the kernel has all that was sent.  0, -ETIMEDOUT. */
+must_check int transport_sync(int64_t deadline_ns);
+
+/*
+ * For EXIT, which must not overtake: the seq of the last frame that we have
+ * sent to `pid`, 0 if none; and has that of `pid` been taken?
+ */
+uint32_t transport_seq(msg_pid pid);
+bool transport_has_taken(msg_pid pid, uint32_t seq);
+
+/* supd says that `pid` has ended: take in what it left, forget it. */
 void transport_gone(msg_pid pid);
 
+/* How many routes there are. */
 unsigned transport_count(void);
 
 /* --- info.c --- */

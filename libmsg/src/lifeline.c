@@ -40,32 +40,40 @@ lifeline_take(void)
 }
 
 int
-lifeline_send(const struct proto_frame *h, const void *body, size_t len)
+lifeline_try(const struct proto_frame *h, const void *body, size_t len)
 {
 	static char packet[PROTO_LIFELINE_MAX] __attribute__((aligned(8)));
-	size_t n;
+	size_t n = proto_put(packet, sizeof(packet), h, body, len);
 	ssize_t sent;
 
-	for (;;) {
-		/* Built anew each time: while we wait another may be sent. */
-		n = proto_put(packet, sizeof(packet), h, body, len);
-		if (n == 0)
-			return fail(-EMSGSIZE,
-			    "%zu bytes are too long for the lifeline", len);
-		if (mailbox.cut)
-			return fail(-EPIPE, "supd has gone");
+	if (n == 0)
+		return fail(
+		    -EMSGSIZE, "%zu bytes are too long for the lifeline", len);
+	if (mailbox.cut)
+		return fail(-EPIPE, "supd has gone");
+	do {
 		sent = send(
 		    mailbox.lifeline, packet, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (sent >= 0)
-			return 0;
-		if (errno == EPIPE || errno == ECONNRESET)
-			mailbox.cut = true;
-		else if (errno == EAGAIN || errno == ENOBUFS)
-			(void)mailbox_wait(
-			    mailbox.lifeline, POLLOUT, DEADLINE_NEVER);
-		else if (errno != EINTR)
-			return fail(-errno, "send to supd");
+	} while (sent == -1 && errno == EINTR);
+	if (sent >= 0)
+		return 0;
+	if (errno == EAGAIN || errno == ENOBUFS)
+		return -EAGAIN;
+	if (errno == EPIPE || errno == ECONNRESET) {
+		mailbox.cut = true;
+		return fail(-EPIPE, "supd has gone");
 	}
+	return fail(-errno, "send to supd");
+}
+
+int
+lifeline_send(const struct proto_frame *h, const void *body, size_t len)
+{
+	int r;
+
+	while ((r = lifeline_try(h, body, len)) == -EAGAIN)
+		(void)mailbox_wait(mailbox.lifeline, POLLOUT, DEADLINE_NEVER);
+	return r;
 }
 
 static void

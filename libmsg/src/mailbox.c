@@ -112,6 +112,12 @@ mailbox_deliver(const struct proto_frame *h, const void *body, size_t len)
 	}
 }
 
+bool
+mailbox_full(void)
+{
+	return false;
+}
+
 void
 mailbox_control(const struct proto_frame *h, const void *body, size_t len)
 {
@@ -171,7 +177,7 @@ welcome(const struct item *it)
 		return fail(-EPROTO, "supd sent a malformed welcome");
 	mailbox.self = opened.from = w.self;
 	memcpy(mailbox.path, w.path, sizeof(w.path));
-	r = transport_open(w.endpoint);
+	r = transport_open(w.endpoint, w.secret);
 	return r != 0 ? r : lifeline_send(&opened, NULL, 0);
 }
 

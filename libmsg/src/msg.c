@@ -55,10 +55,9 @@ static int
 way_to(msg_pid pid, const struct proto_resolved *where)
 {
 	struct proto_resolved asked;
-	struct route *route = transport_find(pid);
 	int r;
 
-	if (route != NULL)
+	if (transport_reaches(pid, PROTO_DATA))
 		return ROUTED;
 	if (hash_find(&mailbox.relayed, pid) != NULL)
 		return RELAYED;
@@ -84,7 +83,7 @@ way_to(msg_pid pid, const struct proto_resolved *where)
 		    PID_FMT " has no mailbox: it is no libmsg program, or has "
 			    "not called msg_open()",
 		    PID_ARG(pid));
-	return transport_connect(pid, where->endpoint, &route);
+	return transport_connect(pid, where->endpoint, where->proof);
 }
 
 static int
@@ -113,7 +112,12 @@ send_frame(struct proto_frame *h, enum msg_content content,
 		mailbox.stats.sent++;
 		return 0;
 	}
-	r = IS_GUEST(h->to) ? RELAYED : way_to(h->to, where);
+	if (IS_GUEST(h->to))
+		r = RELAYED;
+	else if (transport_reaches(h->to, h->type))
+		r = ROUTED;
+	else
+		r = way_to(h->to, where);
 	if (r == ROUTED)
 		return transport_send(h, body, len, deadline_ns);
 	if (r != RELAYED)
@@ -186,6 +190,32 @@ msg_cast_name(
     const char *name, enum msg_content content, const void *body, size_t len)
 {
 	return post_name(PROTO_CAST, name, content, body, len);
+}
+
+MSG_API int
+msg_send_timeout(msg_pid to, enum msg_content content, const void *body,
+    size_t len, int timeout_ms)
+{
+	struct proto_frame h = { .type = PROTO_DATA, .to = to };
+	int r = mailbox_enter();
+
+	if (r != 0)
+		return r;
+	r = send_frame(
+	    &h, content, NULL, body, len, clock_deadline(timeout_ms));
+	if (r == -ETIMEDOUT && timeout_ms == 0)
+		r = fail(-EAGAIN, "the receiver takes no messages now");
+	return mailbox_leave(r == -ESRCH ? 0 : r);
+}
+
+MSG_API int
+msg_flush(int timeout_ms)
+{
+	int r = mailbox_enter();
+
+	return r != 0
+	           ? r
+	           : mailbox_leave(transport_sync(clock_deadline(timeout_ms)));
 }
 
 static int

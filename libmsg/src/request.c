@@ -169,6 +169,15 @@ request_down(struct request *q, msg_pid pid, const char *why, size_t len)
 		mailbox.stats.bad++;
 }
 
+bool
+mailbox_awaits(msg_pid pid)
+{
+	struct callee *c =
+	    hash_entry(hash_find(&mailbox.callees, pid), struct callee, by_pid);
+
+	return c != NULL && !LIST_EMPTY(&c->requests);
+}
+
 void
 callee_down(msg_pid pid, const char *why, size_t len)
 {

@@ -1,179 +1,42 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The data plane, and the only file that knows nanomsg.
+ * The data plane: what comes in and what goes out, and what becomes of it when
+ * a worker ends.
  *
- * Our mailbox is one raw REP socket bound at the endpoint that supd named; to
- * each worker we send to there is a route, a raw REQ socket connected to its
- * mailbox.  Raw, because cooked REQ resends after 60 s (a call done twice) and
- * cooked REP holds one request at a time.  On the wire raw REP moves the words
- * of the body up to the first with the top bit set into the header, so a
- * message begins with exactly one word with that bit.
+ * To each worker we send to there is a route.  A reply to one that has come to
+ * us, and to whom we have no route, goes back by its connection, so a server
+ * with thousands of clients makes no connection to them.
  *
- * Replies travel on a route of our own to the caller, not back by the key of
- * the connection that brought the request.  nn_sendmsg by key reports success
- * and drops silently when that pipe is busy, so it would need credit; and it
- * would be a second path to the same worker, where messages could overtake
- * each other.  One path a direction is lossless (EAGAIN when full) and in
- * order.  The one thing sent by key is the acknowledgement of a BARRIER, which
- * is asked for again if it is lost.
- *
- * Nothing blocks in nanomsg.  The mailbox directory is 0700 and belongs to our
- * user, who could kill or trace us anyway: that is who is trusted with `from`.
+ * Who somebody is, HELLO proves: supd gives the proof to whoever asks it for
+ * the way.  Every frame of a connection must come from that worker.  What is
+ * malformed or forged is dropped, counted, and reported to supd.
  */
-#include "internal.h"
+#include "pipe.h"
 
 #include <errno.h>
-#include <nanomsg/nn.h>
-#include <nanomsg/reqrep.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-/* nanomsg has 512 sockets a process. */
-#define ROUTES_BUDGET 400 /* beyond, the least recently used are closed */
-#define ROUTES_MORE   100 /* how many more while those cannot be closed */
-#define EVICT_AT_ONCE 16
-#define BARRIER_AGAIN (1000 * NS_PER_MS)
-
-#define RECONNECT_MS 200 /* shorter ones turn a storm into a livelock */
-#define RCVMAXSIZE   (PROTO_MESSAGE_MAX + 1024 * 1024)
-/* ipc paths longer than sun_path abort nanomsg. */
-#define IPC          "ipc://"
-#define IPC_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
-
+#define DEAD_MAX      64   /* ended workers whose late frames are dropped */
+#define GONE_WAIT_MS  1000 /* for what an ended worker left behind */
+#define LOOK_AGAIN_MS 20   /* whether somebody who takes nothing has gone */
+#define ASK_AFTER_MS  20   /* without credit, ask whether it was lost */
 /* Messages taken in at a time: enough to be cheap, few enough to go on. */
-#define DRAIN_MAX    256
-#define DEAD_MAX     64   /* ended workers whose late frames are dropped */
-#define GONE_WAIT_MS 1000 /* for what an ended worker left behind */
+#define DRAIN_MAX 256
 
-struct route {
-	TAILQ_ENTRY(route) entry; /* most recently used first */
-	msg_pid pid;
-	int sock;
-	int snd_fd, rcv_fd;
-	uint32_t seq;
-	bool greeted;
-	uint64_t barrier; /* ref of the BARRIER sent, 0 none */
-	int64_t barrier_at_ns;
-	bool passed; /* the BARRIER was acknowledged: nothing is under way */
-	char endpoint[PROTO_ENDPOINT_MAX];
-};
+struct carrier carrier = { .rep = -1, .rep_fd = -1 };
 
-static struct {
-	int rep; /* -1: none */
-	int rep_fd;
-	TAILQ_HEAD(routes_head, route) routes;
-	unsigned n_routes, budget;
-	msg_pid dead[DEAD_MAX];
-	unsigned n_dead;
-} t = { .rep = -1, .rep_fd = -1, .routes = TAILQ_HEAD_INITIALIZER(t.routes) };
+static msg_pid dead[DEAD_MAX];
+static unsigned n_dead;
+static bool to_report;
 
-/* The first word of every message, big endian: the top bit and flags. */
-static const unsigned char first_word[4] = { 0x80, 0, 0, 0 };
-
-static int
-sock_fd(int sock, int option)
-{
-	int fd = -1;
-	size_t size = sizeof(fd);
-
-	if (nn_getsockopt(sock, NN_SOL_SOCKET, option, &fd, &size) == -1)
-		return -1;
-	return fd;
-}
-
-static int
-sock_open(int protocol, int *ret_sock)
-{
-	int max = RCVMAXSIZE, ivl = RECONNECT_MS;
-	int s = nn_socket(AF_SP_RAW, protocol);
-
-	if (s == -1)
-		return -errno;
-	if (nn_setsockopt(s, NN_SOL_SOCKET, NN_RCVMAXSIZE, &max, sizeof(max)) ==
-		-1 ||
-	    nn_setsockopt(
-		s, NN_SOL_SOCKET, NN_RECONNECT_IVL, &ivl, sizeof(ivl)) == -1) {
-		int r = -errno;
-
-		nn_close(s);
-		return r;
-	}
-	*ret_sock = s;
-	return 0;
-}
-
-/* The path of an endpoint that is safe to give to nanomsg, or NULL. */
-static const char *
-endpoint_path(const char *endpoint)
-{
-	const char *path = endpoint + strlen(IPC);
-
-	if (strncmp(endpoint, IPC, strlen(IPC)) != 0 || path[0] == '\0' ||
-	    strlen(path) > IPC_PATH_MAX)
-		return NULL;
-	return path;
-}
-
-/* MSG_ROUTES lowers the budget, for tests and for workers short of fds. */
+/* Close the way to a worker, and forget it. */
 static void
-set_budget(void)
+forget(struct peer *p)
 {
-	const char *text = getenv("MSG_ROUTES");
-	long n = text != NULL ? strtol(text, NULL, 10) : 0;
-
-	t.budget = n > 0 && n < ROUTES_BUDGET ? (unsigned)n : ROUTES_BUDGET;
-}
-
-static void
-take_in(void *arg)
-{
-	(void)arg;
-	(void)transport_drain(DRAIN_MAX);
-}
-
-int
-transport_open(const char *endpoint)
-{
-	mode_t mask;
-	int r, bound;
-
-	if (endpoint[0] == '\0')
-		return 0;
-	if (endpoint_path(endpoint) == NULL)
-		return fail(-EINVAL,
-		    "supd named a mailbox at \"%s\", which is "
-		    "no ipc:// path that fits",
-		    endpoint);
-	nnfix_init();
-	set_budget();
-	r = sock_open(NN_REP, &t.rep);
-	if (r != 0)
-		return fail(
-		    r, "cannot open a nanomsg socket: %s", nn_strerror(-r));
-	/* The socket file is made inside nn_bind, in this thread. */
-	mask = umask(077);
-	bound = nn_bind(t.rep, endpoint);
-	r = bound == -1 ? -errno : 0;
-	umask(mask);
-	if (r != 0) {
-		nn_close(t.rep);
-		t.rep = -1;
-		return fail(r, "cannot bind the mailbox at %s: %s", endpoint,
-		    nn_strerror(-r));
-	}
-	t.rep_fd = sock_fd(t.rep, NN_RCVFD);
-	return wait_add_fd(t.rep_fd, POLLIN, take_in, NULL);
-}
-
-unsigned
-transport_count(void)
-{
-	return t.n_routes;
+	route_close(p);
+	batch_drop(p);
+	peer_free(p);
 }
 
 /* --- receiving --- */
@@ -181,368 +44,416 @@ transport_count(void)
 static bool
 is_dead(msg_pid pid)
 {
-	unsigned n = t.n_dead < DEAD_MAX ? t.n_dead : DEAD_MAX;
+	unsigned n = n_dead < DEAD_MAX ? n_dead : DEAD_MAX;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (t.dead[i] == pid)
+		if (dead[i] == pid)
 			return true;
 	}
 	return false;
 }
 
-/* Answer a BARRIER: all that its sender sent before it is in our memory. */
+/* Somebody, if it is known who, has sent what it should not. */
 static void
-acknowledge(const struct proto_frame *h, void *control, size_t control_len)
+blame(struct peer *p)
 {
-	char frame[PROTO_HEADER_SIZE] __attribute__((aligned(8)));
+	mailbox.stats.bad++;
+	if (p != NULL) {
+		p->n_bad++;
+		to_report = true;
+	}
+}
+
+/* How a message came. */
+struct origin {
+	struct peer *p; /* NULL: it has not said who it is */
+	enum path path; /* ours to it, BY_KEY, or its to us, BY_ROUTE */
+	uint32_t key;   /* BY_ROUTE: of its connection */
+	char control[CONTROL_SIZE];
+};
+
+/* Who has come?  It must say so first, and only once. */
+static void
+on_hello(struct origin *o, const struct proto_frame *h)
+{
+	struct peer *p;
+
+	if (o->path != BY_ROUTE || o->p != NULL || o->key == 0 ||
+	    h->to != mailbox.self ||
+	    h->ref != proto_proof(carrier.secret, h->from, h->to)) {
+		blame(o->p);
+		return;
+	}
+	if (is_dead(h->from)) {
+		mailbox.stats.late++;
+		return;
+	}
+	p = peer_get(h->from);
+	if (p == NULL) {
+		mailbox.stats.bad++;
+		return;
+	}
+	/* What went back by an earlier connection, has arrived or is lost. */
+	if (p->bound && p->path == BY_KEY)
+		credit_reset(p);
+	peer_bind(p, o->key, o->control);
+	o->p = p;
+}
+
+/* A BARRIER, and all before it on this connection is in our memory. */
+static void
+on_barrier(const struct origin *o, const struct proto_frame *h)
+{
 	struct proto_frame ack = { .type = PROTO_BARRIER,
+		.flags = PROTO_ACK,
 		.to = h->from,
 		.from = mailbox.self,
 		.ref = h->ref };
-	struct nn_iovec iov = { .iov_base = frame, .iov_len = sizeof(frame) };
-	struct nn_msghdr m = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = control_len };
+	struct peer *p = o->p;
 
-	(void)proto_put(frame, sizeof(frame), &ack, NULL, 0);
-	(void)nn_sendmsg(t.rep, &m, NN_DONTWAIT);
+	if ((h->flags & PROTO_ACK) == 0) {
+		credit_give(p);
+		(void)batch_tell(
+		    p, o->path == BY_KEY ? BY_ROUTE : BY_KEY, &ack, NULL, 0);
+		return;
+	}
+	if (h->ref != p->barrier || p->barrier == 0)
+		return; /* about what was sent before something else */
+	p->barrier = 0;
+	p->settled_seq = p->seq;
+	if (p->path == BY_KEY)
+		credit_reset(p);
 }
 
 static void
-take_frame(const struct proto_frame *h, const void *body, size_t len,
-    void *control, size_t control_len)
+on_bye(struct origin *o, const struct proto_frame *h)
 {
-	/* Guests come by the lifeline only, and supd's own frames too. */
-	if (h->from == 0 || h->to != mailbox.self || h->type >= PROTO_JOIN ||
-	    PROTO_PID_SLOT(h->from) == PROTO_GUEST_SLOT)
-		mailbox.stats.bad++;
-	else if (is_dead(h->from))
-		mailbox.stats.late++;
-	else if (h->type == PROTO_BARRIER)
-		acknowledge(h, control, control_len);
-	else if (h->type != PROTO_HELLO)
+	struct peer *p = o->p;
+
+	if (o->path != BY_ROUTE) {
+		blame(p);
+		return;
+	}
+	if (h->seq != p->taken_seq)
+		mailbox.stats.bad++; /* something was lost */
+	if (p->path == BY_KEY) {
+		batch_drop(p);
+		credit_reset(p);
+	}
+	peer_unbind(p);
+	o->p = NULL;
+}
+
+static void
+take_frame(
+    struct origin *o, const struct proto_frame *h, const void *body, size_t len)
+{
+	struct peer *p = o->p;
+
+	if (h->type == PROTO_HELLO) {
+		on_hello(o, h);
+		return;
+	}
+	if (p == NULL || h->from != p->pid || h->to != mailbox.self) {
+		if (p == NULL && is_dead(h->from))
+			mailbox.stats.late++;
+		else
+			blame(p);
+		return;
+	}
+	switch (h->type) {
+	case PROTO_DATA:
+	case PROTO_CALL:
+	case PROTO_CAST:
+	case PROTO_REPLY:
+		if (!credit_taken(
+			p, o->path, h->seq, proto_put(NULL, 0, h, NULL, len))) {
+			blame(p);
+			break;
+		}
 		mailbox_deliver(h, body, len);
+		break;
+	case PROTO_CREDIT:
+		if (!credit_take(p, body, len))
+			blame(p);
+		break;
+	case PROTO_BARRIER:
+		on_barrier(o, h);
+		break;
+	case PROTO_BYE:
+		on_bye(o, h);
+		break;
+	default:
+		blame(p);
+	}
 }
 
 /* Take a batch apart.  A malformed rest is dropped, and counted. */
 static void
-take_batch(const char *p, size_t len, void *control, size_t control_len)
+take_batch(struct origin *o, char *m, size_t len)
 {
 	struct proto_frame h;
 	const void *body;
 	size_t pos = 0, body_len;
 
 	while (
-	    proto_next(p, len, &pos, PROTO_MESSAGE_MAX, &h, &body, &body_len)) {
-		take_frame(&h, body, body_len, control, control_len);
-	}
+	    proto_next(m, len, &pos, PROTO_MESSAGE_MAX, &h, &body, &body_len))
+		take_frame(o, &h, body, body_len);
 	if (pos != len)
-		mailbox.stats.bad++;
+		blame(o->p);
+	sock_free(m);
 }
 
-unsigned
-transport_drain(unsigned max)
+static unsigned
+drain_mailbox(unsigned max)
 {
-	char control[64] __attribute__((aligned(8)));
-	unsigned n = 0;
-	void *p;
+	struct origin o = { .path = BY_ROUTE };
+	unsigned n;
+	char *m;
+	int len;
 
-	while (t.rep != -1 && n < max) {
-		struct nn_iovec iov = { .iov_base = &p, .iov_len = NN_MSG };
-		struct nn_msghdr m = { .msg_iov = &iov,
-			.msg_iovlen = 1,
-			.msg_control = control,
-			.msg_controllen = sizeof(control) };
-		int len = nn_recvmsg(t.rep, &m, NN_DONTWAIT);
-
-		if (len == -1 && errno == EINTR)
-			continue;
-		if (len == -1)
+	for (n = 0; n < max && carrier.rep != -1; n++) {
+		len = sock_recv_key(carrier.rep, &m, o.control, &o.key);
+		if (len < 0)
 			break;
-		n++;
-		take_batch(p, (size_t)len, control, m.msg_controllen);
-		nn_freemsg(p);
+		o.p = peer_by_key(o.key);
+		take_batch(&o, m, (size_t)len);
 	}
 	return n;
 }
 
-/* --- routes --- */
-
-struct route *
-transport_find(msg_pid pid)
+unsigned
+transport_take_route(msg_pid pid)
 {
-	struct route *r;
-
-	TAILQ_FOREACH (r, &t.routes, entry) {
-		if (r->pid != pid)
-			continue;
-		TAILQ_REMOVE(&t.routes, r, entry);
-		TAILQ_INSERT_HEAD(&t.routes, r, entry);
-		return r;
-	}
-	return NULL;
-}
-
-static void
-route_close(struct route *r)
-{
-	TAILQ_REMOVE(&t.routes, r, entry);
-	t.n_routes--;
-	nn_close(r->sock);
-	free(r);
-}
-
-/* Does nobody listen at an endpoint?  connect(2) says it in 10 us. */
-static bool
-nobody_listens(const char *endpoint)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	const char *path = endpoint_path(endpoint);
-	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool nobody;
-
-	if (s == -1 || path == NULL)
-		return path == NULL;
-	strcpy(to.sun_path, path);
-	nobody = connect(s, (struct sockaddr *)&to, sizeof(to)) == -1 &&
-	         (errno == ECONNREFUSED || errno == ENOENT);
-	close(s);
-	return nobody;
-}
-
-/*
- * Has the mailbox at the other end gone?  nanomsg would go on trying to
- * connect; but an endpoint belongs to one incarnation and never comes back.
- */
-static bool
-route_lost(const struct route *r)
-{
-	if (nn_get_statistic(r->sock, NN_STAT_CURRENT_CONNECTIONS) != 0)
-		return false;
-	/*
-	 * Nothing is wrong with a connection that is still being made.  And a
-	 * full backlog is a connect error as well, so look closer.
-	 */
-	return (nn_get_statistic(r->sock, NN_STAT_CONNECT_ERRORS) > 0 ||
-		   nn_get_statistic(r->sock, NN_STAT_BROKEN_CONNECTIONS) > 0) &&
-	       nobody_listens(r->endpoint);
-}
-
-/* Send a frame without a body on a route; false when its pipe is full. */
-static bool
-send_bare(struct route *r, enum proto_type type, uint64_t ref)
-{
-	char out[sizeof(first_word) + PROTO_HEADER_SIZE];
-	struct proto_frame h = { .type = (uint8_t)type,
-		.to = r->pid,
-		.from = mailbox.self,
-		.ref = ref };
-
-	memcpy(out, first_word, sizeof(first_word));
-	(void)proto_put(
-	    out + sizeof(first_word), PROTO_HEADER_SIZE, &h, NULL, 0);
-	return nn_send(r->sock, out, sizeof(out), NN_DONTWAIT) != -1;
-}
-
-/* Take in what comes back on a route: acknowledgements of BARRIERs. */
-static void
-route_drain(struct route *r)
-{
-	struct proto_frame h;
-	const void *body;
-	size_t pos, body_len;
-	char *p;
+	struct origin o = { .path = BY_KEY };
+	unsigned n;
+	char *m;
 	int len;
 
-	while ((len = nn_recv(r->sock, &p, NN_MSG, NN_DONTWAIT)) != -1) {
-		pos = 0;
-		if (proto_next(p, (size_t)len, &pos, PROTO_MESSAGE_MAX, &h,
-			&body, &body_len) &&
-		    h.type == PROTO_BARRIER && h.from == r->pid &&
-		    h.ref == r->barrier && r->barrier != 0)
-			r->passed = true;
-		else
-			mailbox.stats.bad++;
-		nn_freemsg(p);
+	for (n = 0; (o.p = peer_find(pid)) != NULL && o.p->sock != -1; n++) {
+		len = sock_recv(o.p->sock, &m);
+		if (len < 0)
+			break;
+		take_batch(&o, m, (size_t)len);
 	}
+	return n;
 }
 
-/* Ask for a BARRIER to be acknowledged, unless it was a moment ago. */
+/* Take in all that is there. */
+static unsigned
+drain_all(void)
+{
+	unsigned n = drain_mailbox(UINT32_MAX);
+	struct peer *p;
+
+	TAILQ_FOREACH (p, &routes.used, used)
+		n += transport_take_route(p->pid);
+	return n;
+}
+
 static void
-route_barrier(struct route *r)
+take_in(void *arg)
 {
-	int64_t now = clock_now();
-
-	if (r->passed ||
-	    (r->barrier != 0 && now - r->barrier_at_ns < BARRIER_AGAIN))
-		return;
-	if (r->barrier == 0)
-		r->barrier = mailbox_ref();
-	if (send_bare(r, PROTO_BARRIER, r->barrier))
-		r->barrier_at_ns = now;
-	else
-		r->barrier = 0;
-}
-
-/*
- * Close routes that have not been used for long.  A new route to the same
- * worker could overtake what is still under way on the old one (measured: 1842
- * of 2000 out of order), so an old one is closed only when its BARRIER was
- * acknowledged.  A worker that does not receive now is passed over.
- */
-static void
-evict(void)
-{
-	struct route *r, *before;
-	unsigned n = 0;
-
-	for (r = TAILQ_LAST(&t.routes, routes_head);
-	     r != NULL && n < EVICT_AT_ONCE; r = before, n++) {
-		before = TAILQ_PREV(r, routes_head, entry);
-		route_drain(r);
-		route_barrier(r);
-		if (r->passed || route_lost(r))
-			route_close(r);
-	}
-}
-
-/* Have room for one more route.  0, or -EMFILE. */
-static int
-make_room(void)
-{
-	int64_t deadline = clock_deadline(5000);
-
-	while (t.n_routes >= t.budget) {
-		evict();
-		if (t.n_routes < t.budget + ROUTES_MORE)
-			return 0;
-		if (clock_now() >= deadline)
-			return fail(-EMFILE,
-			    "%u workers are being sent to and none of the "
-			    "oldest takes its messages",
-			    t.n_routes);
-		(void)mailbox_wait(-1, 0, clock_deadline(1));
-	}
-	return 0;
+	(void)arg;
+	(void)drain_mailbox(DRAIN_MAX);
 }
 
 int
-transport_connect(msg_pid pid, const char *endpoint, struct route **ret_route)
+transport_open(const char *endpoint, const uint8_t secret[PROTO_SECRET_SIZE])
 {
-	struct route *r;
-	int e;
+	int r;
 
-	if (endpoint_path(endpoint) == NULL)
-		return fail(-EINVAL,
-		    "supd named an endpoint \"%s\", which is "
-		    "no ipc:// path that fits",
-		    endpoint);
-	e = make_room();
-	if (e != 0)
-		return e;
-	/* Another thread may have been faster. */
-	*ret_route = transport_find(pid);
-	if (*ret_route != NULL)
+	if (endpoint[0] == '\0')
 		return 0;
-	r = calloc(1, sizeof(*r));
-	if (r == NULL)
-		return fail(-ENOMEM, "no memory for a route");
-	r->pid = pid;
-	strcpy(r->endpoint, endpoint);
-	e = sock_open(NN_REQ, &r->sock);
-	if (e != 0) {
-		free(r);
-		return fail(
-		    e, "cannot open a nanomsg socket: %s", nn_strerror(-e));
+	nnfix_init();
+	peers_init();
+	route_init();
+	memcpy(carrier.secret, secret, PROTO_SECRET_SIZE);
+	r = sock_bind(endpoint, &carrier.rep, &carrier.rep_fd);
+	return r != 0 ? r : wait_add_fd(carrier.rep_fd, POLLIN, take_in, NULL);
+}
+
+void
+transport_room(void)
+{
+	struct peer *p;
+
+	TAILQ_FOREACH (p, &peers, entry) {
+		if (p->unpaid)
+			credit_give(p);
 	}
-	TAILQ_INSERT_HEAD(&t.routes, r, entry);
-	t.n_routes++;
-	if (nn_connect(r->sock, endpoint) == -1) {
-		e = fail(-errno, "cannot connect to %s: %s", endpoint,
-		    nn_strerror(errno));
-		route_close(r);
-		return e;
+}
+
+/* Tell supd at 1, 2, 4, ... bad frames of a worker. */
+static void
+report(void)
+{
+	struct proto_frame h = { .type = PROTO_REPORT, .from = mailbox.self };
+	struct peer *p;
+
+	to_report = false;
+	TAILQ_FOREACH (p, &peers, entry) {
+		if (p->n_bad == 0 || p->n_bad < 2 * p->n_reported)
+			continue;
+		h.to = p->pid;
+		h.ref = p->n_bad;
+		if (lifeline_try(&h, NULL, 0) == 0)
+			p->n_reported = p->n_bad;
+		else
+			to_report = true;
 	}
-	/* An ipc connect fails at once when nobody listens. */
-	if (route_lost(r)) {
-		route_close(r);
-		return fail(-ESRCH, "nobody listens at %s any more", endpoint);
-	}
-	r->snd_fd = sock_fd(r->sock, NN_SNDFD);
-	r->rcv_fd = sock_fd(r->sock, NN_RCVFD);
-	*ret_route = r;
-	return 0;
+}
+
+void
+transport_flush(void)
+{
+	batch_flush_all();
+	if (to_report)
+		report();
 }
 
 /* --- sending --- */
 
-/* A message: the first word, HELLO on a new connection, the frame. */
-static void *
-build(const struct route *r, const struct proto_frame *h, const void *body,
-    size_t len)
+/* Which way a frame of this type goes to it now. */
+static enum path
+path_to(const struct peer *p, enum proto_type type)
 {
-	struct proto_frame hello = {
-		.type = PROTO_HELLO, .to = h->to, .from = h->from
-	};
-	size_t hello_len = r->greeted ? 0 : PROTO_HEADER_SIZE;
-	size_t frame_len = proto_put(NULL, 0, h, NULL, len);
-	char *p = nn_allocmsg(sizeof(first_word) + hello_len + frame_len, 0);
-	size_t at = sizeof(first_word);
-
 	if (p == NULL)
-		return NULL;
-	memcpy(p, first_word, sizeof(first_word));
-	if (hello_len != 0)
-		at += proto_put(p + at, hello_len, &hello, NULL, 0);
-	at += proto_put(p + at, frame_len, h, body, len);
-	return p;
+		return NO_PATH;
+	if (p->sock != -1)
+		return BY_ROUTE;
+	return type == PROTO_REPLY && p->bound ? BY_KEY : NO_PATH;
+}
+
+bool
+transport_reaches(msg_pid pid, enum proto_type type)
+{
+	return path_to(peer_find(pid), type) != NO_PATH;
+}
+
+/* Send it now, if credit and the pipe allow.  0, -EAGAIN, -errno. */
+static int
+try_send(struct peer *p, enum path path, const struct proto_frame *frame,
+    const void *body, size_t len)
+{
+	size_t size = proto_put(NULL, 0, frame, NULL, len);
+	struct proto_frame h = *frame;
+	bool alone = size > BATCH_MAX / 2;
+	int r;
+
+	if (!credit_allows(p, path, size) ||
+	    ((alone || !batch_room(p, path, size)) && !batch_flush(p)))
+		return -EAGAIN;
+	h.seq = p->seq + 1;
+	if (alone) {
+		r = batch_alone(p, path, &h, body, len);
+		if (r != 0)
+			return r;
+	} else if (!batch_put(p, path, &h, body, len)) {
+		return fail(-ENOMEM, "no memory for a message");
+	}
+	(void)credit_spend(p, path, size);
+	(void)batch_flush(p);
+	return 0;
+}
+
+/* It could not be sent: what to do about it, and until when to wait. */
+static int64_t
+ask_for_credit(struct peer *p, enum path path, size_t size, int64_t *ask_ns)
+{
+	int64_t now = clock_now();
+	bool short_of_it = !credit_allows(p, path, size);
+
+	if (*ask_ns == 0 || now >= *ask_ns) {
+		/* To change paths, all must have arrived: it has to be asked.
+		 */
+		if (short_of_it && (*ask_ns != 0 || path != p->path))
+			batch_barrier(p);
+		*ask_ns = now + ASK_AFTER_MS * NS_PER_MS;
+	}
+	return *ask_ns;
 }
 
 int
 transport_send(const struct proto_frame *h, const void *body, size_t len,
     int64_t deadline_ns)
 {
-	struct route *r = transport_find(h->to);
-	struct proto_frame out = *h;
-	void *p;
+	size_t size = proto_put(NULL, 0, h, NULL, len);
+	int64_t until, ask = 0;
+	bool looked = false;
+	struct peer *p;
+	enum path path;
+	int r;
 
-	if (r == NULL)
-		return -ESRCH;
-	/* Used again: a BARRIER under way no longer tells about all of it. */
-	r->barrier = 0;
-	r->passed = false;
-	out.seq = ++r->seq;
-	p = build(r, &out, body, len);
-	if (p == NULL)
-		return fail(-ENOMEM, "no memory for a message");
 	for (;;) {
-		if (nn_send(r->sock, &p, NN_MSG, NN_DONTWAIT) != -1) {
-			r->greeted = true;
+		/* While we waited, news of its end may have come. */
+		p = peer_find(h->to);
+		path = path_to(p, h->type);
+		if (path == NO_PATH ||
+		    (ask != 0 && path == BY_ROUTE && route_lost(p)))
+			return fail(-ESRCH, "the receiver has ended");
+		r = try_send(p, path, h, body, len);
+		if (r == 0)
 			mailbox.stats.sent++;
-			return 0;
-		}
-		if (errno != EAGAIN && errno != EINTR) {
-			int e = fail(-errno, "send: %s", nn_strerror(errno));
-
-			nn_freemsg(p);
-			return e;
-		}
-		if (!route_lost(r)) {
-			(void)mailbox_wait(r->snd_fd, POLLIN, deadline_ns);
-			/* News of its end may have closed it meanwhile. */
-			r = transport_find(h->to);
-		} else {
-			route_close(r);
-			r = NULL;
-		}
-		if (r == NULL || clock_now() >= deadline_ns) {
-			nn_freemsg(p);
-			return fail(r == NULL ? -ESRCH : -ETIMEDOUT,
-			    "the receiver %s",
-			    r == NULL ? "has ended" : "takes no messages");
-		}
+		if (r != -EAGAIN)
+			return r;
+		if (looked && clock_now() >= deadline_ns)
+			return fail(
+			    -ETIMEDOUT, "the receiver takes no messages");
+		looked = true;
+		until = ask_for_credit(p, path, size, &ask);
+		(void)mailbox_wait(
+		    -1, 0, until < deadline_ns ? until : deadline_ns);
 	}
+}
+
+/* Has the kernel all that was sent to it? */
+static bool
+in_kernel(struct peer *p)
+{
+	struct pollfd room = { .fd = p->snd_fd, .events = POLLIN };
+
+	return batch_flush(p) &&
+	       (p->sock == -1 || !p->greeted || poll(&room, 1, 0) == 1);
+}
+
+int
+transport_sync(int64_t deadline_ns)
+{
+	struct peer *p, *next;
+	int64_t again;
+
+	for (p = TAILQ_FIRST(&peers); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, entry);
+		if (in_kernel(p) || (p->sock != -1 && route_lost(p)))
+			continue;
+		if (clock_now() >= deadline_ns)
+			return fail(-ETIMEDOUT, "a receiver takes no messages");
+		if (p->sock != -1)
+			route_watch(p);
+		again = clock_deadline(LOOK_AGAIN_MS);
+		(void)mailbox_wait(
+		    -1, 0, again < deadline_ns ? again : deadline_ns);
+		next = TAILQ_FIRST(
+		    &peers); /* while we waited, some may have gone */
+	}
+	return 0;
+}
+
+uint32_t
+transport_seq(msg_pid pid)
+{
+	struct peer *p = peer_find(pid);
+
+	return p != NULL ? p->seq : 0;
+}
+
+bool
+transport_has_taken(msg_pid pid, uint32_t seq)
+{
+	struct peer *p = peer_find(pid);
+
+	return seq == 0 || (p != NULL && (int32_t)(p->taken_seq - seq) >= 0);
 }
 
 /* --- the end of others, and ours --- */
@@ -558,71 +469,84 @@ void
 transport_gone(msg_pid pid)
 {
 	int64_t deadline = clock_deadline(GONE_WAIT_MS);
-	struct pollfd p = { .fd = t.rep_fd, .events = POLLIN };
 	bool again = !nnfix_active();
-	struct route *r;
+	struct peer *p;
 
 	if (is_dead(pid))
 		return;
-	r = transport_find(pid);
-	if (r != NULL)
-		route_close(r);
 	for (;;) {
-		while (transport_drain(UINT32_MAX) > 0)
+		while (drain_all() > 0)
 			;
 		if (!nnfix_hungup() && !again)
 			break;
 		if (clock_now() >= deadline)
 			break;
 		again = false;
-		(void)poll(&p, 1, 1);
+		(void)poll(NULL, 0, 1);
 	}
-	t.dead[t.n_dead++ % DEAD_MAX] = pid;
+	p = peer_find(pid);
+	if (p != NULL)
+		forget(p);
+	dead[n_dead++ % DEAD_MAX] = pid;
 }
 
 /*
- * Is all that was sent on a route beyond our own death?  SNDFD is readable
- * when nanomsg has handed the last message to the kernel, and with the shim the
- * receiver will read it from there.  Without it only an acknowledgement tells.
+ * Is all that was sent to it beyond our own death?  SNDFD is readable when
+ * nanomsg has handed the last message to the kernel, and with the shim the
+ * receiver will read it from there; by a key, a window is always in the kernel.
+ * Without the shim only an answer tells.
  */
 static bool
-route_flushed(struct route *r)
+is_left(struct peer *p)
 {
-	struct pollfd p = { .fd = r->snd_fd, .events = POLLIN };
+	struct pollfd room = { .fd = p->snd_fd, .events = POLLIN };
 
-	if (!r->greeted)
+	if (!batch_flush(p))
+		return false;
+	if (credit_settled(p))
 		return true;
-	if (nnfix_active())
-		return poll(&p, 1, 0) == 1;
-	route_drain(r);
-	route_barrier(r);
-	return r->passed;
+	if (nnfix_active() && p->path == BY_ROUTE)
+		return poll(&room, 1, 0) == 1;
+	if (nnfix_active() && credit_used(p) <= PROTO_KEY_WINDOW)
+		return true;
+	batch_barrier(p);
+	return false;
 }
 
 int
 transport_close(int64_t deadline_ns)
 {
-	struct route *r;
+	struct peer *p;
+	int64_t next;
 	int ret = 0;
 
-	while ((r = TAILQ_FIRST(&t.routes)) != NULL) {
-		if (route_flushed(r) || route_lost(r)) {
-			route_close(r);
+	transport_flush();
+	TAILQ_FOREACH (p, &peers, entry)
+		(void)is_left(p);
+	while ((p = TAILQ_FIRST(&peers)) != NULL) {
+		if (is_left(p)) {
+			if (p->sock != -1)
+				(void)route_bye(p);
+			forget(p);
+		} else if (p->sock != -1 && route_lost(p)) {
+			forget(p);
 		} else if (clock_now() >= deadline_ns) {
 			ret = fail(-ETIMEDOUT, "not all messages were taken by "
 					       "their receivers");
-			route_close(r);
+			forget(p);
 		} else {
 			/* They may be waiting for us to take theirs. */
+			next = clock_deadline(1);
 			(void)mailbox_wait(
-			    nnfix_active() ? r->snd_fd : r->rcv_fd, POLLIN,
-			    deadline_ns);
+			    -1, 0, next < deadline_ns ? next : deadline_ns);
 		}
 	}
-	wait_del_fd(t.rep_fd);
-	if (t.rep != -1)
-		nn_close(t.rep);
-	t.rep = t.rep_fd = -1;
-	t.n_dead = 0;
+	if (carrier.rep != -1) {
+		wait_del_fd(carrier.rep_fd);
+		sock_close(carrier.rep);
+	}
+	carrier.rep = carrier.rep_fd = -1;
+	peers_fini();
+	n_dead = 0;
 	return ret;
 }

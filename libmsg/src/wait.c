@@ -307,6 +307,7 @@ wait_once(int fd, short events, int64_t deadline_ns)
 
 	if (w.epoll == -1)
 		return 0;
+	transport_flush();
 	if (fd < 0)
 		return wait_until(deadline_ns);
 	r = watch_room(fd);

@@ -303,6 +303,7 @@ on_join(
 		return true;
 	}
 	memcpy(w.path, p->path, n);
+	memcpy(w.secret, p->secret, sizeof(w.secret));
 	lifeline_send(p->line, &r, &w, sizeof(w));
 	links_tell(p->bus, p);
 	resolve_expect(p);
@@ -480,6 +481,26 @@ on_exit_signal(
 	return true;
 }
 
+/* Another has sent it what it should not.  Told once; more is counted there. */
+static bool
+on_report(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	struct peer *t = peers_by_pid(p->bus, h->to);
+
+	(void)body;
+	if (len != 0)
+		return false;
+	if (t == NULL || t->line == NULL || t->line->reported)
+		return true;
+	t->line->reported = true;
+	log_warnx(
+	    "%s: pid %d sent a malformed message to %s; dropped (more are "
+	    "only counted)",
+	    t->path, t->os_pid, p->path);
+	return true;
+}
+
 static const struct {
 	bool (*fn)(struct peer *p, const struct proto_frame *h,
 	    const void *body, size_t len);
@@ -507,6 +528,7 @@ static const struct {
 	[PROTO_LINK] = { on_link, false },
 	[PROTO_UNLINK] = { on_unlink, false },
 	[PROTO_TRAP] = { on_trap, false },
+	[PROTO_REPORT] = { on_report, false },
 	[PROTO_EXIT] = { on_exit_signal, false },
 };
 

@@ -46,7 +46,8 @@ struct lifeline {
 	bool opened; /* and has a mailbox */
 	bool started;
 	bool deaf;       /* it has closed its end; its last words may be left */
-	bool complained; /* its malformed frames were reported */
+	bool complained; /* its malformed frames were told of */
+	bool reported;   /* those that it sent to others, by one of them */
 	bool forbidden;  /* an exit signal that it may not send was */
 	uint32_t n_bad;
 	uint32_t n_refused; /* relayed frames that found no room */

@@ -132,14 +132,17 @@ monitors_remove(struct bus *b, struct peer *owner, uint64_t ref)
 }
 
 void
-monitors_subscribe(struct bus *b, struct peer *owner, uint64_t target)
+monitors_subscribe(struct bus *b, struct peer *owner, struct peer *target)
 {
+	uint64_t from = peer_pid(owner), to = peer_pid(target);
 	const char *fault;
 
+	if (from == to)
+		return;
 	/* Without the GONE it keeps a route to an endpoint nobody listens on:
 	 * connecting fails at once, so nothing is lost but an fd. */
-	if (target != peer_pid(owner))
-		(void)monitor_new(b, owner, target, target, true, &fault);
+	(void)monitor_new(b, owner, to, to, true, &fault);
+	(void)monitor_new(b, target, from, from, true, &fault);
 }
 
 void

@@ -8,8 +8,8 @@
 
 /*
  * Who wants to hear of whose end: monitors (P-8: each call its own, one-shot,
- * DOWN with the reason) and those who have resolved somebody (GONE, so that
- * they forget the route).  Kept by pid, so nothing dangles.
+ * DOWN with the reason) and those who have resolved somebody or were resolved
+ * (GONE, so that they forget the connection).  Kept by pid, so nothing dangles.
  */
 
 #define MONITORS_MAX 65536u /* one worker's; more get DOWN "system_limit" */
@@ -40,8 +40,8 @@ bool monitors_add(
     struct bus *b, struct peer *owner, uint64_t ref, uint64_t target);
 void monitors_remove(struct bus *b, struct peer *owner, uint64_t ref);
 
-/* Tell `owner` with GONE when `target` ends; idempotent. */
-void monitors_subscribe(struct bus *b, struct peer *owner, uint64_t target);
+/* Tell each of the two with GONE when the other ends; idempotent. */
+void monitors_subscribe(struct bus *b, struct peer *owner, struct peer *target);
 
 /* A worker or guest has ended: forget what it wanted, tell those who wanted to
  * hear. */

@@ -306,6 +306,7 @@ peers_proc(struct bus *b, const struct wire_proc *w)
 	peer_set_path(p, w->path);
 	p->inc = w->inc;
 	p->live = true;
+	arc4random_buf(p->secret, sizeof(p->secret));
 	p->ready_told = false;
 	if (p->early != NULL && p->early->inc < p->inc) {
 		lifeline_free(p->early);

@@ -5,6 +5,7 @@
 #include "base/attr.h"
 #include "bus/resolve.h"
 #include "bus/sys.h"
+#include "proto/proto.h"
 #include "wire/wire.h"
 
 #include <stdbool.h>
@@ -48,10 +49,11 @@ struct peer {
 	int32_t os_pid;
 	uint32_t n_watches; /* monitors it has made */
 	uint32_t n_links;
-	uint64_t max_bytes;        /* of its mailbox */
-	uint32_t on_full;          /* enum proto_on_full */
-	bool keeps;                /* on_restart: keep */
-	struct proto_stats *stats; /* what it last told, or NULL */
+	uint8_t secret[PROTO_SECRET_SIZE]; /* its mailbox's, of inc */
+	uint64_t max_bytes;                /* of its mailbox */
+	uint32_t on_full;                  /* enum proto_on_full */
+	bool keeps;                        /* on_restart: keep */
+	struct proto_stats *stats;         /* what it last told, or NULL */
 	uint32_t n_held;
 	struct held_list held;   /* who waits for its mailbox */
 	struct event *expecting; /* it may come, or NULL */

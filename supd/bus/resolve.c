@@ -21,9 +21,10 @@ answer(struct peer *p, uint64_t ref, const struct proto_resolved *r)
 		.to = peer_pid(p),
 		.ref = ref,
 	};
+	struct peer *t = peers_by_pid(p->bus, r->pid);
 
-	if (r->pid != 0 && PROTO_PID_SLOT(r->pid) != PROTO_GUEST_SLOT)
-		monitors_subscribe(p->bus, p, r->pid);
+	if (t != NULL)
+		monitors_subscribe(p->bus, p, t);
 	lifeline_send(p->line, &f, r, sizeof(*r));
 }
 
@@ -40,6 +41,8 @@ way(const struct peer *p, const struct peer *t)
 	else if (mailbox_endpoint(p->bus, t, r.endpoint, sizeof(r.endpoint)) <
 		 0)
 		r.error = ENAMETOOLONG;
+	else
+		r.proof = proto_proof(t->secret, peer_pid(p), r.pid);
 	return r;
 }
 

@@ -20,7 +20,7 @@ static struct worker {
 	pid_t os_pid;
 	int fd; /* our end of its lifeline, -1 */
 	bool joined, ready, ended, separate, unwell;
-	unsigned n_alive;
+	unsigned n_alive, n_reports;
 	int status;
 	bool knows[BUS_WORKERS_MAX + 1]; /* it has resolved this slot */
 } workers[BUS_WORKERS_MAX + 1];
@@ -117,6 +117,22 @@ bus_start(int (*work)(void))
 	close(pair[1]);
 	w->fd = pair[0];
 	return ++n_workers;
+}
+
+/* Each mailbox has a secret of its own. */
+static void
+secret(int slot, uint8_t out[PROTO_SECRET_SIZE])
+{
+	memset(out, slot, PROTO_SECRET_SIZE);
+}
+
+uint64_t
+bus_proof(int from, int to)
+{
+	uint8_t s[PROTO_SECRET_SIZE];
+
+	secret(to, s);
+	return proto_proof(s, BUS_PID(from), BUS_PID(to));
 }
 
 void
@@ -249,7 +265,9 @@ on_resolve(int slot, const struct proto_frame *h, const char *name)
 			r.error = EACCES;
 		else if (workers[who].joined)
 			endpoint(who, r.endpoint);
+		r.proof = bus_proof(slot, who);
 		workers[slot].knows[who] = true;
+		workers[who].knows[slot] = true;
 	}
 	answer(slot, PROTO_RESOLVED, h->ref, 0, &r, sizeof(r));
 }
@@ -290,6 +308,7 @@ on_frame(int slot, const struct proto_frame *h, const void *body, size_t len)
 	switch (h->type) {
 	case PROTO_JOIN:
 		endpoint(slot, w.endpoint);
+		secret(slot, w.secret);
 		snprintf(w.path, sizeof(w.path), "root/w%d", slot);
 		workers[slot].joined = true;
 		answer(slot, PROTO_WELCOME, h->ref, 0, &w, sizeof(w));
@@ -301,6 +320,9 @@ on_frame(int slot, const struct proto_frame *h, const void *body, size_t len)
 		break;
 	case PROTO_ALIVE:
 		workers[slot].n_alive++;
+		break;
+	case PROTO_REPORT:
+		workers[slot].n_reports++;
 		break;
 	case PROTO_UNWELL:
 		workers[slot].unwell = true;
@@ -424,6 +446,12 @@ bus_alive(int slot, bool *ret_unwell)
 {
 	*ret_unwell = workers[slot].unwell;
 	return workers[slot].n_alive;
+}
+
+unsigned
+bus_reports(int slot)
+{
+	return workers[slot].n_reports;
 }
 
 bool

@@ -46,6 +46,9 @@ int bus_start(int (*work)(void));
 /* It runs as another user: what others send it is relayed, and its answers. */
 void bus_separate(int slot);
 
+/* What `from` shows to `to` in a HELLO. */
+uint64_t bus_proof(int from, int to);
+
 /* Where its mailbox is.  Borrowed until the next call. */
 const char *bus_endpoint(int slot);
 
@@ -69,6 +72,9 @@ bool bus_until_reply(struct proto_frame *ret_h, char *ret_text, size_t size);
 
 /* The signs of life that have come from it. */
 unsigned bus_alive(int slot, bool *ret_unwell);
+
+/* How often it has complained of others. */
+unsigned bus_reports(int slot);
 
 /* How a worker ended: wait status. */
 int bus_status(int slot);

@@ -418,6 +418,51 @@ who_has_resolved_hears_gone(void **state)
 }
 
 static void
+who_was_resolved_hears_gone_too(void **state)
+{
+	struct rig *r = *state;
+	int a = rig_worker(r, 1, 1, "root/a");
+	int b = rig_worker(r, 2, 1, "root/b");
+
+	ll_send(b, PROTO_OPENED, 0, 0, 0, NULL, 0);
+	resolve(a, 0, "b");
+	rig_dead(r, 1, 1, "normal");
+	assert_int_equal(ll_expect(b, PROTO_GONE, NULL).from, PROTO_PID(1, 1));
+	ll_quiet(b);
+	close(a);
+	close(b);
+}
+
+static void
+the_proof_is_for_who_asked_and_this_incarnation(void **state)
+{
+	struct rig *r = *state;
+	struct proto_join j = { .os_pid = 4242 };
+	struct proto_welcome w;
+	uint64_t a_pid = PROTO_PID(1, 1), b_pid = PROTO_PID(2, 1);
+	int a = rig_worker(r, 1, 1, "root/a"), b;
+	const void *body;
+
+	rig_proc(r, 2, 1, "root/b");
+	b = rig_lifeline(r, 2, 1);
+	ll_send(b, PROTO_JOIN, 0, 1, 0, &j, sizeof(j));
+	ll_expect(b, PROTO_WELCOME, &body);
+	memcpy(&w, body, sizeof(w));
+	ll_send(b, PROTO_OPENED, 0, 0, 0, NULL, 0);
+	assert_true(
+	    resolve(a, 0, "b").proof == proto_proof(w.secret, a_pid, b_pid));
+	close(b);
+	rig_dead(r, 2, 1, "normal");
+	ll_expect(a, PROTO_GONE, NULL);
+	b = rig_worker(r, 2, 2, "root/b");
+	ll_send(b, PROTO_OPENED, 0, 0, 0, NULL, 0);
+	assert_false(resolve(a, 0, "b").proof ==
+		     proto_proof(w.secret, a_pid, PROTO_PID(2, 2)));
+	close(a);
+	close(b);
+}
+
+static void
 a_declared_reason_counts_only_after_an_exit(void **state)
 {
 	struct rig *r = *state;
@@ -700,6 +745,8 @@ static const struct CMUnitTest tests[] = {
 	T(the_name_is_free_when_down_arrives),
 	T(each_monitor_fires_once_and_a_removed_one_never),
 	T(who_has_resolved_hears_gone),
+	T(who_was_resolved_hears_gone_too),
+	T(the_proof_is_for_who_asked_and_this_incarnation),
 	T(a_declared_reason_counts_only_after_an_exit),
 	T(the_last_words_come_before_down),
 	T(the_last_words_of_one_who_did_not_listen_are_heard),

@@ -530,7 +530,7 @@ survivor(void)
 	check(strcmp(m.body, "end") == 0);
 	msg_free(&m);
 	msg_stats(&st);
-	check(st.bad == 6);
+	check(st.bad == 13);
 	return 0;
 }
 
@@ -547,8 +547,12 @@ send_raw(int s, const struct proto_frame *h, const char *body, size_t cut)
 static int
 stranger(void)
 {
-	struct proto_frame good = {
-		.type = PROTO_DATA, .to = BUS_PID(1), .from = BUS_PID(2)
+	struct proto_frame good = { .type = PROTO_DATA,
+		.to = BUS_PID(1),
+		.from = BUS_PID(2),
+		.seq = 1 };
+	struct proto_frame hello = {
+		.type = PROTO_HELLO, .to = BUS_PID(1), .from = BUS_PID(2)
 	};
 	struct proto_frame h = good;
 	const char *endpoint = bus_endpoint(1);
@@ -558,17 +562,31 @@ stranger(void)
 	check(nn_send(s, "\0\0\0\0", 4, 0) >= 0); /* no word with the top bit */
 	check(nn_send(s, "\x80\0\0\0", 4, 0) >= 0); /* an empty batch */
 	check(nn_send(s, "\x80\0\0\0short", 9, 0) >= 0);
+	send_raw(s, &good, "nobody yet", 0);
+	send_raw(s, &hello, "", 0); /* without a proof */
+	hello.ref = bus_proof(3, 1);
+	send_raw(s, &hello, "", 0); /* another's */
+	hello.ref = bus_proof(2, 1);
+	send_raw(s, &hello, "", 0);
+	send_raw(s, &hello, "", 0); /* again */
 	send_raw(s, &good, "cut off", 16);
 	h.to = BUS_PID(9);
 	send_raw(s, &h, "for another", 0);
 	h = good;
 	h.from = BUS_GUEST;
 	send_raw(s, &h, "a false guest", 0);
+	h.from = BUS_PID(3);
+	send_raw(s, &h, "a false worker", 0);
 	h = good;
 	h.type = PROTO_DOWN;
 	send_raw(s, &h, "a false bus", 0);
 	h.type = PROTO_SHM;
 	send_raw(s, &h, "not spoken", 0);
+	h.type = PROTO_CREDIT;
+	send_raw(s, &h, "for what was never sent", 0);
+	h = good;
+	h.seq = 0;
+	send_raw(s, &h, "before the first", 0);
 	send_raw(s, &good, "end", 0);
 	for (;;)
 		pause(); /* until the test is over */
@@ -583,6 +601,7 @@ hostile_messages_are_dropped_and_counted(void **state)
 	assert_true(bus_until_ready(a));
 	(void)bus_start(stranger);
 	assert_true(bus_succeeded(a));
+	assert_true(bus_reports(a) >= 1 && bus_reports(a) <= 13);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, bus_setup, bus_teardown)

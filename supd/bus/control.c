@@ -34,12 +34,6 @@ control_guest(struct bus *b, uint64_t pid)
 	return c;
 }
 
-bool
-control_has_guest(struct bus *b, uint64_t pid)
-{
-	return control_guest(b, pid) != NULL;
-}
-
 /* ---- clients --------------------------------------------------------------
  */
 

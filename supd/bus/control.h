@@ -59,6 +59,7 @@ struct request {
 	bool at_logger;  /* LOG_END has not come */
 	bool follow;
 	bool following;    /* it is in a list of followers */
+	bool tracing;      /* it is in that of trace.c */
 	bool past_begun;   /* the first line of the past has come */
 	uint64_t last_seq; /* of the events told */
 	uint64_t lost;     /* stream records dropped since the last one told */
@@ -112,7 +113,7 @@ struct control {
 	uint32_t n_clients, n_strangers;
 	uint64_t last_tag, last_guest;
 	struct request_tree requests; /* those with a tag */
-	struct request_list event_followers, log_followers;
+	struct request_list event_followers, log_followers, trace_followers;
 };
 
 /* Serve the listening socket fd, which stays the caller's. */
@@ -125,7 +126,6 @@ void control_engine_gone(struct bus *b);
 
 /* The client of a guest pid, or NULL. */
 struct client *control_guest(struct bus *b, uint64_t pid);
-bool control_has_guest(struct bus *b, uint64_t pid);
 
 /* Append output; nothing happens to a client that is closing. */
 void client_send(struct client *c, const struct buf *line);

@@ -12,6 +12,8 @@
 #include "bus/resolve.h"
 #include "bus/stats.h"
 #include "bus/sys.h"
+#include "bus/target.h"
+#include "bus/trace.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -306,6 +308,7 @@ on_join(
 	memcpy(w.secret, p->secret, sizeof(w.secret));
 	lifeline_send(p->line, &r, &w, sizeof(w));
 	links_tell(p->bus, p);
+	trace_joined(p);
 	resolve_expect(p);
 	return true;
 }
@@ -395,11 +398,12 @@ on_monitor(
 	char text[PROTO_PATH_MAX];
 
 	if (len != 0) {
-		struct peer *t = NULL;
+		struct target t;
 
-		if (lifeline_text(body, len, sizeof(text) - 1, text))
-			t = peers_find(p->bus, text, false);
-		target = t != NULL ? peer_pid(t) : 0;
+		target = 0;
+		if (lifeline_text(body, len, sizeof(text) - 1, text) &&
+		    target_find(p->bus, text, &t))
+			target = t.pid;
 	}
 	return monitors_add(p->bus, p, h->ref, target);
 }
@@ -522,6 +526,7 @@ static const struct {
 	[PROTO_ALIVE] = { on_alive, true },
 	[PROTO_UNWELL] = { on_alive, true },
 	[PROTO_CONTROL] = { command_frame, false },
+	[PROTO_TRACE] = { trace_frame, false },
 	[PROTO_STATS] = { stats_frame, false },
 	[PROTO_SYS] = { sys_frame, false },
 	[PROTO_ANSWER] = { sys_answer, false },

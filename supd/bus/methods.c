@@ -11,6 +11,7 @@
 #include "bus/jsonrpc.h"
 #include "bus/stream.h"
 #include "bus/target.h"
+#include "bus/trace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -396,6 +397,7 @@ static const struct method methods[] = {
 	{ "names", run_names, OP_N, RESULT_NOTHING, METHOD_FREE },
 	{ "whereis", info_whereis, OP_N, RESULT_NOTHING, METHOD_FREE },
 	{ "info", info_info, OP_N, RESULT_NOTHING, METHOD_FREE },
+	{ "trace", trace_trace, OP_N, RESULT_NOTHING, METHOD_NO },
 	{ "sys", info_sys, OP_N, RESULT_NOTHING, METHOD_NO },
 	{ "call", guest_call, OP_N, RESULT_NOTHING, METHOD_NO },
 	{ "send", guest_send, OP_N, RESULT_NOTHING, METHOD_NO },

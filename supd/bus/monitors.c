@@ -132,9 +132,10 @@ monitors_remove(struct bus *b, struct peer *owner, uint64_t ref)
 }
 
 void
-monitors_subscribe(struct bus *b, struct peer *owner, struct peer *target)
+monitors_subscribe(struct bus *b, struct peer *owner, uint64_t to)
 {
-	uint64_t from = peer_pid(owner), to = peer_pid(target);
+	struct peer *target = peers_by_pid(b, to);
+	uint64_t from = peer_pid(owner);
 	const char *fault;
 
 	if (from == to)
@@ -142,7 +143,8 @@ monitors_subscribe(struct bus *b, struct peer *owner, struct peer *target)
 	/* Without the GONE it keeps a route to an endpoint nobody listens on:
 	 * connecting fails at once, so nothing is lost but an fd. */
 	(void)monitor_new(b, owner, to, to, true, &fault);
-	(void)monitor_new(b, target, from, from, true, &fault);
+	if (target != NULL)
+		(void)monitor_new(b, target, from, from, true, &fault);
 }
 
 void

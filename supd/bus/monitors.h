@@ -41,7 +41,7 @@ bool monitors_add(
 void monitors_remove(struct bus *b, struct peer *owner, uint64_t ref);
 
 /* Tell each of the two with GONE when the other ends; idempotent. */
-void monitors_subscribe(struct bus *b, struct peer *owner, struct peer *target);
+void monitors_subscribe(struct bus *b, struct peer *owner, uint64_t target);
 
 /* A worker or guest has ended: forget what it wanted, tell those who wanted to
  * hear. */

@@ -10,6 +10,7 @@
 #include "bus/lifeline.h"
 #include "bus/notify.h"
 #include "bus/stream.h"
+#include "bus/trace.h"
 #include "bus/wishes.h"
 
 #include <stdio.h>
@@ -214,6 +215,7 @@ peer_end(struct peer *p, const char *reason, bool by_exit)
 		reason = p->declared;
 	command_ended(p);
 	sys_ended(b, p, reason);
+	trace_ended(p, reason);
 	guest_ended(b, peer_pid(p), p->path, reason);
 	monitors_ended(b, peer_pid(p), reason);
 	links_ended(b, p, reason);
@@ -392,6 +394,7 @@ peers_forget(struct bus *b, const struct wire_id *w)
 	if (p->live)
 		peer_end(p, "noconnection", false);
 	stream_forget(b, p->slot, p->path);
+	trace_forget(p);
 	peer_free(p);
 }
 

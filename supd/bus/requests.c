@@ -10,6 +10,7 @@
 #include "bus/stats.h"
 #include "bus/stream.h"
 #include "bus/sys.h"
+#include "bus/trace.h"
 
 #include <assert.h>
 #include <string.h>
@@ -77,6 +78,8 @@ request_free(struct request *r)
 
 	if (r->following)
 		stream_unfollow(r);
+	if (r->tracing)
+		trace_unfollow(r);
 	inbox_unfollow(r);
 	if (r->at_engine)
 		bus_send(&b->engine, WIRE_CANCEL, r->tag, NULL, NULL, 0);

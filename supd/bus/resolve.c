@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "bus/bus.h"
 #include "bus/lifeline.h"
+#include "bus/target.h"
 
 #include <string.h>
 
@@ -21,10 +22,9 @@ answer(struct peer *p, uint64_t ref, const struct proto_resolved *r)
 		.to = peer_pid(p),
 		.ref = ref,
 	};
-	struct peer *t = peers_by_pid(p->bus, r->pid);
 
-	if (t != NULL)
-		monitors_subscribe(p->bus, p, t);
+	if (r->pid != 0)
+		monitors_subscribe(p->bus, p, r->pid);
 	lifeline_send(p->line, &f, r, sizeof(*r));
 }
 
@@ -113,19 +113,19 @@ resolve_frame(
 {
 	struct bus *b = p->bus;
 	struct proto_resolved r = { 0 };
-	struct peer *t = NULL;
+	struct target t = { 0 };
 	char text[PROTO_PATH_MAX];
 
 	if (h->to != 0 && len == 0)
-		t = peers_by_pid(b, h->to);
+		(void)target_of(b, h->to, &t);
 	else if (lifeline_text(body, len, sizeof(text) - 1, text))
-		t = peers_find(b, text, false);
-	if (t != NULL) {
-		r = way(p, t);
-		if (r.error == ENOTCONN && hold(t, p, h->ref))
+		(void)target_find(b, text, &t);
+	if (t.peer != NULL) {
+		r = way(p, t.peer);
+		if (r.error == ENOTCONN && hold(t.peer, p, h->ref))
 			return true;
-	} else if (h->to != 0 && len == 0 && control_has_guest(b, h->to)) {
-		r.pid = h->to;
+	} else if (t.guest != NULL) {
+		r.pid = t.pid;
 		r.error = EACCES;
 	}
 	answer(p, h->ref, &r);

@@ -220,6 +220,7 @@ bus_init(struct bus *b)
 	TAILQ_INIT(&b->control.graves);
 	TAILQ_INIT(&b->control.event_followers);
 	TAILQ_INIT(&b->control.log_followers);
+	TAILQ_INIT(&b->control.trace_followers);
 	b->base = event_base_new();
 	if (b->base == NULL)
 		return -ENOMEM;

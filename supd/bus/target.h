@@ -19,10 +19,9 @@ struct target {
 	struct client *guest; /* neither, it does not live */
 };
 
-/* By pid; by name, path or "<slot.inc>".  False: nobody. */
-must_check bool target_of(struct bus *b, uint64_t pid, struct target *ret);
-must_check bool target_find(
-    struct bus *b, const char *text, struct target *ret);
+/* By pid; by name, path or "<slot.inc>".  False: nobody, and so says *ret. */
+bool target_of(struct bus *b, uint64_t pid, struct target *ret);
+bool target_find(struct bus *b, const char *text, struct target *ret);
 
 /* By the `name` of a request; false: the request has failed. */
 must_check bool target_param(

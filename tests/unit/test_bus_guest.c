@@ -283,6 +283,70 @@ an_exit_signal_is_sent(void **state)
 	close(g);
 }
 
+static void
+a_worker_finds_a_guest_by_its_name(void **state)
+{
+	struct rig *r = *state;
+	int a = rig_worker(r, 1, 1, "root/a");
+	int g = ctl_open(r);
+	const void *body;
+	struct proto_resolved w;
+	struct proto_frame f;
+	uint64_t pid;
+
+	expect_json(
+	    ctl_call(g, REQ(1, "register", "{\"name\":\"me\"}")), DONE(1));
+	pid = pid_of(r, "me");
+	ll_text(a, PROTO_RESOLVE, 4, "me");
+	ll_expect(a, PROTO_RESOLVED, &body);
+	memcpy(&w, body, sizeof(w));
+	assert_int_equal(w.pid, pid);
+	assert_int_equal(w.error, EACCES);
+	ll_text(a, PROTO_MONITOR, 5, "me");
+	ll_quiet(a);
+	close(g);
+	f = ll_expect(a, PROTO_DOWN, NULL);
+	assert_int_equal(f.ref, 5);
+	assert_int_equal(f.from, pid);
+	f = ll_expect(a, PROTO_GONE, NULL);
+	assert_int_equal(f.from, pid);
+	ll_text(a, PROTO_RESOLVE, 4, "me");
+	ll_expect(a, PROTO_RESOLVED, &body);
+	memcpy(&w, body, sizeof(w));
+	assert_int_equal(w.pid, 0);
+	close(a);
+}
+
+static void
+a_trace_follows_a_worker_over_its_restart(void **state)
+{
+	struct rig *r = *state;
+	int a = rig_worker(r, 1, 1, "root/a");
+	int g = ctl_open(r);
+	const void *body;
+
+	ctl_send(g, REQ(1, "trace", "{\"name\":\"a\"}"));
+	ll_expect(a, PROTO_SYS, &body);
+	assert_memory_equal(body, "\x92\xa5trace\xc3", 8);
+	ll_send(a, PROTO_TRACE, 0, 0, PROTO_MSGPACK,
+	    "\x81\xa3"
+	    "dir\xa2in",
+	    8);
+	expect_json(member(ctl_recv(g), "params", "trace"), "{\"dir\":\"in\"}");
+	rig_dead(r, 1, 1, "exit 1");
+	expect_json(member(ctl_recv(g), "params", "trace"),
+	    "{\"dir\":\"end\",\"pid\":\"<1.1>\",\"reason\":\"exit 1\"}");
+	close(a);
+	a = rig_worker(r, 1, 2, "root/a");
+	expect_json(member(ctl_recv(g), "params", "trace"),
+	    "{\"dir\":\"start\",\"pid\":\"<1.2>\"}");
+	ll_expect(a, PROTO_SYS, NULL);
+	close(g);
+	ll_expect(a, PROTO_SYS, &body);
+	assert_memory_equal(body, "\x92\xa5trace\xc2", 8);
+	close(a);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int
@@ -296,6 +360,8 @@ main(void)
 		T(what_nobody_receives_is_bounded_and_counted),
 		T(a_monitor_tells_the_reason),
 		T(an_exit_signal_is_sent),
+		T(a_worker_finds_a_guest_by_its_name),
+		T(a_trace_follows_a_worker_over_its_restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

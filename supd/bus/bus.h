@@ -10,6 +10,7 @@
 #include "bus/monitors.h"
 #include "bus/names.h"
 #include "bus/peers.h"
+#include "bus/spawn.h"
 #include "bus/sys.h"
 #include "proto/proto.h"
 #include "wire/link.h"
@@ -51,6 +52,7 @@ struct bus {
 	struct names names;
 	struct monitors monitors;
 	struct link_tree links;
+	struct spawn_tree spawns;
 	struct mailboxes mailboxes;
 	struct control control;
 	struct sys sys;

@@ -530,6 +530,7 @@ static const struct {
 	[PROTO_STATS] = { stats_frame, false },
 	[PROTO_SYS] = { sys_frame, false },
 	[PROTO_ANSWER] = { sys_answer, false },
+	[PROTO_SPAWN] = { spawn_frame, false },
 	[PROTO_LINK] = { on_link, false },
 	[PROTO_UNLINK] = { on_unlink, false },
 	[PROTO_TRAP] = { on_trap, false },

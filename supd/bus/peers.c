@@ -227,6 +227,7 @@ peer_end(struct peer *p, const char *reason, bool by_exit)
 	p->ready_told = false;
 	p->n_watches = 0;
 	p->traps = false;
+	p->n_spawns = 0;
 	free(take_ptr(p->declared));
 	free(take_ptr(p->status));
 	free(take_ptr(p->stats));
@@ -313,6 +314,10 @@ peers_proc(struct bus *b, const struct wire_proc *w)
 	if (p->early != NULL && p->early->inc < p->inc) {
 		lifeline_free(p->early);
 		p->early = NULL;
+	}
+	if (w->request != 0) {
+		resolve_expect(p);
+		spawn_born(b, w->request, p);
 	}
 	peer_attach(p);
 }

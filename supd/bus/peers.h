@@ -49,6 +49,7 @@ struct peer {
 	int32_t os_pid;
 	uint32_t n_watches; /* monitors it has made */
 	uint32_t n_links;
+	uint32_t n_spawns;                 /* under way */
 	uint8_t secret[PROTO_SECRET_SIZE]; /* its mailbox's, of inc */
 	uint64_t max_bytes;                /* of its mailbox */
 	uint32_t on_full;                  /* enum proto_on_full */

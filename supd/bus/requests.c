@@ -376,8 +376,10 @@ requests_frame(struct bus *b, const struct wire_hdr *h)
 		stream_log_end(b, wire_body(h));
 		return;
 	}
-	if (r == NULL)
-		return; /* cancelled meanwhile */
+	if (r == NULL) {
+		(void)spawn_end(b, h);
+		return; /* or cancelled meanwhile */
+	}
 	if (h->type == WIRE_LOG_LINE || h->type == WIRE_LOG_END) {
 		if (!r->at_logger)
 			return;

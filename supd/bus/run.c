@@ -211,6 +211,7 @@ bus_init(struct bus *b)
 	RB_INIT(&b->peers.by_path);
 	RB_INIT(&b->names.tree);
 	RB_INIT(&b->links);
+	RB_INIT(&b->spawns);
 	RB_INIT(&b->monitors.by_owner);
 	RB_INIT(&b->monitors.by_target);
 	RB_INIT(&b->control.requests);
@@ -247,6 +248,7 @@ bus_fini(struct bus *b)
 	peers_fini(b);
 	monitors_fini(b);
 	links_fini(b);
+	spawn_fini(b);
 	if (event_initialized(&b->last_call))
 		event_del(&b->last_call);
 	bus_link_fini(&b->keeper);

@@ -199,5 +199,7 @@ act_add_to(struct shell *sh, uint64_t tag, const struct wire_request *m,
 		return;
 	}
 	sh->nodes[n].args = args;
+	if ((m->flags & REQUEST_MARK) != 0)
+		sh->nodes[n].added_by = tag;
 	start_child(sh, tag, m, sup, n);
 }

@@ -179,6 +179,7 @@ send_spawn(struct shell *sh, node_t n, uint64_t inc)
 		.slot = n,
 		.uid = w->has_user ? w->uid : sh->supd_uid,
 		.inc = inc,
+		.request = nd->added_by,
 	};
 	const struct spawn_ctx ctx = {
 		.environ = (const char *const *)environ,
@@ -203,6 +204,7 @@ send_spawn(struct shell *sh, node_t n, uint64_t inc)
 	nd->sent_inc = inc;
 	nd->n_signals = 0;
 	strlcpy(proc.path, nd->path, sizeof(proc.path));
+	nd->added_by = 0;
 	run_send(sh, &sh->bus, WIRE_PROC, 0, &proc, NULL, 0);
 	run_send(sh, &sh->keeper, WIRE_SPAWN, 0, &m, tail.data, tail.len);
 }

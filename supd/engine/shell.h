@@ -43,6 +43,7 @@ struct node {
 	mono_t *window;  /* of a supervisor */
 	uint64_t last_number;        /* given to a child of a pool */
 	bool numbered;               /* no child of it has a higher one */
+	uint64_t added_by;           /* the bus is to be told at its PROC */
 	int32_t pid;                 /* of the program; 0: none */
 	bool pid_gone;               /* it has ended, but not yet its state */
 	uint64_t sent_inc;           /* the last one the keeper was told of */

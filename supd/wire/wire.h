@@ -278,6 +278,7 @@ struct wire_proc {
 	uint32_t slot;
 	uint32_t uid;
 	uint64_t inc;
+	uint64_t request; /* REQUEST_MARK: which has added it, or 0 */
 	char path[WIRE_PATH_MAX];
 };
 
@@ -441,6 +442,7 @@ enum wait_for { WAIT_READY, WAIT_DOWN, WAIT_RESTARTED, WAIT_N };
 
 #define REQUEST_NO_WAIT 0x1u /* END as soon as it is queued */
 #define REQUEST_DRY_RUN 0x2u /* OP_APPLY: only say what it would do */
+#define REQUEST_MARK    0x4u /* OP_ADD: tell its tag in the first PROC */
 
 struct wire_request {
 	uint32_t op; /* enum request_op */

@@ -8,9 +8,9 @@
  *   msg.c        sending and replying
  *   request.c    calls, requests, questions to supd
  *   receive.c    taking messages out
- *   monitor.c, name.c, timer.c, alive.c
  *   server.h     what serves: servers, agents
  *   sys.c        system requests, tracing; info.c
+ *   link.c, exit.c, spawn.c, monitor.c, name.c, timer.c, stats.c, alive.c
  *   mailbox.c    join and leave; what comes in, and whose it is
  *   queue.c      the save queue
  *   wait.c       the lock, and waiting (progress engine)
@@ -75,6 +75,12 @@ struct mailbox {
 	struct hash requests; /* that have no answer */
 	struct hash callees;  /* struct callee */
 	struct hash relayed;  /* pids of another user: by the lifeline; GONE */
+	struct hash links;    /* pids */
+	bool trap;            /* exit signals are messages */
+	bool closing;         /* and nothing else ends it any more */
+	uint64_t max_bytes;   /* of the queue; 0: unbounded */
+	uint32_t on_full;     /* enum proto_on_full */
+	bool blocks;          /* somebody gets no credit, for want of room */
 	int64_t heartbeat_ns; /* 0: nobody watches */
 	int64_t alive_ns;     /* the next sign of life is due then */
 	struct msg_stats stats;
@@ -134,6 +140,10 @@ must_check int mailbox_ask(struct proto_frame *h, const void *body, size_t len,
 must_check int mailbox_ask_result(
     struct proto_frame *h, const void *body, size_t len);
 
+/* The same for an ANSWER: the error that it tells is the error returned. */
+must_check int mailbox_ask_answer(struct proto_frame *h, const void *body,
+    size_t len, int timeout_ms, struct item **ret_answer);
+
 /* An answer has come; false when nobody wants it. */
 bool request_take(const struct proto_frame *h, const void *body, size_t len);
 
@@ -145,10 +155,45 @@ void callee_down(msg_pid pid, const char *why, size_t len);
 
 void requests_fini(void);
 
+/* --- link.c --- */
+
+/* LINKED, UNLINKED. */
+void link_told(const struct proto_frame *h);
+
+/* --- exit.c --- */
+
+/* An exit signal has come. */
+void exit_signal(const struct proto_frame *h, const char *reason, size_t len);
+
+/* Obey those whose turn has come, and those of one that has ended (0: none). */
+void exits_run(msg_pid ended);
+void exits_fini(void);
+
+/* We are to end with this reason; killed: at once. */
+void exit_doom(const char *reason, size_t len, bool killed);
+
+/* If we are to end: end.  With the lock, which others than that lose. */
+void exit_obey(void);
+
+/* --- stats.c --- */
+
+void stats_init(void);
+
+/* Tell supd, if it is time.  May wait. */
+void stats_run(void);
+
+/* When it is time: DEADLINE_NEVER while nothing has changed. */
+int64_t stats_due(void);
+
 /* --- timer.c --- */
+
+must_check int timers_open(void);
 
 /* Fire those that are due.  May wait. */
 void timers_run(void);
+
+/* Have the next of them, and of stats_run(), end a wait. */
+void timers_arm(void);
 
 /* Their receiver has ended. */
 void timers_callee_down(struct callee *c);

@@ -45,10 +45,33 @@ mailbox_enter(void)
 	return fail(-ENOTCONN, "msg_open() has not been called");
 }
 
+bool
+mailbox_full(void)
+{
+	if (mailbox.max_bytes == 0 || mailbox.on_full != PROTO_BLOCK ||
+	    mailbox.queue.bytes < mailbox.max_bytes)
+		return false;
+	mailbox.blocks = true;
+	return true;
+}
+
+/* Somebody was refused credit: is there enough room now to be worth it? */
+static void
+make_room(void)
+{
+	if (!mailbox.blocks ||
+	    mailbox.queue.bytes > mailbox.max_bytes - mailbox.max_bytes / 4)
+		return;
+	mailbox.blocks = false;
+	transport_room();
+}
+
 int
 mailbox_leave(int r)
 {
 	sys_run();
+	make_room();
+	exit_obey();
 	mailbox_unlock();
 	return r;
 }
@@ -84,6 +107,40 @@ mailbox_take(struct item *it)
 	return queue_take_ref(&mailbox.queue, it->h.ref);
 }
 
+/* Has it more than its configuration says, with so much more? */
+static bool
+beyond(size_t more, uint64_t max)
+{
+	return max != 0 && mailbox.queue.n > 0 &&
+	       mailbox.queue.bytes + more > max;
+}
+
+/*
+ * A message of a worker or guest; news and answers, which we have asked for,
+ * are not bounded.  Where senders are to block they get no credit, and what
+ * they had is taken; but guests and other users have no credit, so for what
+ * supd relays there is twice the room, and no more.
+ */
+static void
+store_bounded(enum msg_kind kind, const struct proto_frame *h, const void *body,
+    size_t len)
+{
+	static const char full[] = "mailbox full";
+	size_t more = PROTO_HEADER_SIZE + len;
+	bool drop = false;
+
+	if (h->from != mailbox.self && beyond(more, mailbox.max_bytes)) {
+		if (mailbox.on_full == PROTO_KILL)
+			exit_doom(full, strlen(full), false);
+		drop = mailbox.on_full == PROTO_DROP ||
+		       (h->seq == 0 && beyond(more, 2 * mailbox.max_bytes));
+	}
+	if (drop)
+		mailbox.stats.dropped++;
+	else
+		mailbox_store(kind, h, body, len, false);
+}
+
 void
 mailbox_deliver(const struct proto_frame *h, const void *body, size_t len)
 {
@@ -94,13 +151,13 @@ mailbox_deliver(const struct proto_frame *h, const void *body, size_t len)
 	sys_trace("in", h, body, len);
 	switch (h->type) {
 	case PROTO_DATA:
-		mailbox_store(MSG_DATA, h, body, len, false);
+		store_bounded(MSG_DATA, h, body, len);
 		break;
 	case PROTO_CALL:
-		mailbox_store(MSG_CALL, h, body, len, false);
+		store_bounded(MSG_CALL, h, body, len);
 		break;
 	case PROTO_CAST:
-		mailbox_store(MSG_CAST, h, body, len, false);
+		store_bounded(MSG_CAST, h, body, len);
 		break;
 	case PROTO_REPLY:
 		/* Nobody waits for it any more: that is how it disappears. */
@@ -110,12 +167,6 @@ mailbox_deliver(const struct proto_frame *h, const void *body, size_t len)
 	default:
 		mailbox.stats.bad++;
 	}
-}
-
-bool
-mailbox_full(void)
-{
-	return false;
 }
 
 void
@@ -137,9 +188,14 @@ mailbox_control(const struct proto_frame *h, const void *body, size_t len)
 	case PROTO_GONE:
 		(void)hash_drop_key(&mailbox.relayed, h->from);
 		transport_gone(h->from);
+		exits_run(h->from);
+		break;
+	case PROTO_LINKED:
+	case PROTO_UNLINKED:
+		link_told(h);
 		break;
 	case PROTO_EXIT:
-		mailbox_store(MSG_EXIT, h, body, text, false);
+		exit_signal(h, body, text);
 		break;
 	case PROTO_SYS:
 		sys_deliver(h, body, len);
@@ -158,7 +214,10 @@ mailbox_chores(void)
 	if (busy || !mailbox.open)
 		return;
 	busy = true;
+	exits_run(0);
 	timers_run();
+	stats_run();
+	timers_arm();
 	busy = false;
 }
 
@@ -177,6 +236,8 @@ welcome(const struct item *it)
 		return fail(-EPROTO, "supd sent a malformed welcome");
 	mailbox.self = opened.from = w.self;
 	memcpy(mailbox.path, w.path, sizeof(w.path));
+	mailbox.max_bytes = w.max_bytes;
+	mailbox.on_full = w.on_full;
 	r = transport_open(w.endpoint, w.secret);
 	return r != 0 ? r : lifeline_send(&opened, NULL, 0);
 }
@@ -215,7 +276,11 @@ join(int fd)
 	hash_init(&mailbox.requests);
 	hash_init(&mailbox.callees);
 	hash_init(&mailbox.relayed);
+	hash_init(&mailbox.links);
+	stats_init();
 	r = wait_open();
+	if (r == 0)
+		r = timers_open();
 	if (r == 0)
 		r = lifeline_open();
 	if (r == 0)
@@ -223,8 +288,10 @@ join(int fd)
 	if (r == 0)
 		r = welcome(it);
 	free(it);
-	if (r != 0)
+	if (r != 0) {
+		timers_fini();
 		wait_close();
+	}
 	return r;
 }
 
@@ -265,6 +332,8 @@ forget_all(void)
 	requests_fini();
 	hash_fini_keys(&mailbox.monitors);
 	hash_fini_keys(&mailbox.relayed);
+	hash_fini_keys(&mailbox.links);
+	exits_fini();
 }
 
 MSG_API int
@@ -274,6 +343,7 @@ msg_close(void)
 
 	if (!mailbox.open || mailbox_enter() != 0)
 		return 0;
+	mailbox.closing = true;
 	r = transport_close(clock_deadline(CLOSE_TIMEOUT_MS));
 	mailbox.open = false;
 	/* For threads that wait: they find that supd has gone. */

@@ -77,8 +77,10 @@ msg_demonitor(uint64_t ref, bool flush)
 void
 monitor_down(const struct proto_frame *h, const void *body, size_t len)
 {
-	if (h->from != 0)
+	if (h->from != 0) {
 		transport_gone(h->from);
+		exits_run(h->from);
+	}
 	if (h->ref & REF_CALLEE)
 		callee_down(h->from, body, len);
 	else if (hash_drop_key(&mailbox.monitors, h->ref))

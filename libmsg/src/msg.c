@@ -249,14 +249,3 @@ msg_reply_error(const struct msg *to, const char *text)
 {
 	return reply(to, PROTO_ERROR, MSG_BYTES, text, strlen(text));
 }
-
-MSG_API void
-msg_stats(struct msg_stats *ret_stats)
-{
-	mailbox_lock();
-	*ret_stats = mailbox.stats;
-	ret_stats->queued = mailbox.queue.n;
-	ret_stats->queued_bytes = mailbox.queue.bytes;
-	ret_stats->routes = transport_count();
-	mailbox_unlock();
-}

@@ -132,26 +132,34 @@ request_take(const struct proto_frame *h, const void *body, size_t len)
 
 /* --- callees --- */
 
+static struct callee *
+callee_find(msg_pid pid)
+{
+	return hash_entry(
+	    hash_find(&mailbox.callees, pid), struct callee, by_pid);
+}
+
 int
 callee_get(msg_pid pid, struct callee **ret_callee)
 {
-	struct proto_frame h = { .type = PROTO_MONITOR,
-		.to = pid,
-		.from = mailbox.self,
-		.ref = mailbox_ref() | REF_CALLEE };
-	struct callee *c =
-	    hash_entry(hash_find(&mailbox.callees, pid), struct callee, by_pid);
+	struct proto_frame h = {
+		.type = PROTO_MONITOR, .to = pid, .from = mailbox.self
+	};
+	struct callee *c;
+	int r = 0;
 
-	*ret_callee = c;
-	if (c != NULL)
-		return 0;
-	c = calloc(1, sizeof(*c));
-	if (c == NULL)
-		return fail(-ENOMEM, "no memory for one more worker");
-	hash_put(&mailbox.callees, &c->by_pid, pid);
-	*ret_callee = c;
-	/* Of our own end there is nothing to be told. */
-	return pid == mailbox.self ? 0 : lifeline_send(&h, NULL, 0);
+	/* While this waits for the lifeline, it may end already. */
+	while (r == 0 && (*ret_callee = callee_find(pid)) == NULL) {
+		c = calloc(1, sizeof(*c));
+		if (c == NULL)
+			return fail(-ENOMEM, "no memory for one more worker");
+		hash_put(&mailbox.callees, &c->by_pid, pid);
+		h.ref = mailbox_ref() | REF_CALLEE;
+		/* Of our own end there is nothing to be told. */
+		if (pid != mailbox.self)
+			r = lifeline_send(&h, NULL, 0);
+	}
+	return r;
 }
 
 static void
@@ -288,6 +296,29 @@ mailbox_ask_result(struct proto_frame *h, const void *body, size_t len)
 	return res.error == 0
 	           ? 0
 	           : fail(-res.error, "supd says: %s", strerror(res.error));
+}
+
+int
+mailbox_ask_answer(struct proto_frame *h, const void *body, size_t len,
+    int timeout_ms, struct item **ret_answer)
+{
+	struct item *it = NULL;
+	int r = mailbox_ask(h, body, len, timeout_ms, &it);
+	uint32_t tag;
+
+	if (r != 0)
+		return r;
+	tag = it->h.tag;
+	if (it->h.type != PROTO_ANSWER)
+		r = fail(-EPROTO, "supd sent a malformed answer");
+	else if (it->h.flags & PROTO_ERROR)
+		r = fail(tag > 0 && tag < 4096 ? -(int)tag : -EREMOTEIO, "%s",
+		    it->body);
+	if (r != 0)
+		free(it);
+	else
+		*ret_answer = it;
+	return r;
 }
 
 /* --- requests to workers --- */

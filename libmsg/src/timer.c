@@ -128,26 +128,29 @@ expired(void *arg)
 	t.armed_ns = 0;
 }
 
-static void
-arm(void)
+void
+timers_arm(void)
 {
-	int64_t due = t.n > 0 ? t.heap[0]->due_ns : 0;
-	struct itimerspec at = { .it_value = {
-				     due / 1000000000, due % 1000000000 } };
+	int64_t due = stats_due();
+	struct itimerspec at = { 0 };
 
-	if (due == t.armed_ns)
+	if (t.n > 0 && t.heap[0]->due_ns < due)
+		due = t.heap[0]->due_ns;
+	if (due == DEADLINE_NEVER)
+		due = 0;
+	at.it_value.tv_sec = due / 1000000000;
+	at.it_value.tv_nsec = due % 1000000000;
+	if (due == t.armed_ns || t.fd == -1)
 		return;
 	(void)timerfd_settime(t.fd, TFD_TIMER_ABSTIME, &at, NULL);
 	t.armed_ns = due;
 }
 
-static int
-open_fd(void)
+int
+timers_open(void)
 {
 	int r;
 
-	if (t.fd != -1)
-		return 0;
 	hash_init(&t.by_ref);
 	t.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (t.fd == -1)
@@ -186,10 +189,10 @@ static int
 start(int64_t ms, struct timer *x, uint64_t *ret_ref)
 {
 	struct callee *c = NULL;
-	int r = open_fd();
+	int r = 0;
 
 	/* A timer for a pid ends with it. */
-	if (r == 0 && x->to != 0)
+	if (x->to != 0)
 		r = callee_get(x->to, &c);
 	if (r != 0)
 		return r;
@@ -202,7 +205,7 @@ start(int64_t ms, struct timer *x, uint64_t *ret_ref)
 	if (c != NULL)
 		LIST_INSERT_HEAD(&c->timers, x, of_callee);
 	*ret_ref = x->by_ref.key;
-	arm();
+	timers_arm();
 	return 0;
 }
 
@@ -282,17 +285,16 @@ msg_start_timer(int64_t ms, enum msg_content content, const void *body,
 static int64_t
 cancel(uint64_t ref)
 {
-	struct timer *x = NULL;
+	struct timer *x =
+	    hash_entry(hash_find(&t.by_ref, ref), struct timer, by_ref);
 	int64_t left;
 
-	if (t.fd != -1)
-		x = hash_entry(hash_find(&t.by_ref, ref), struct timer, by_ref);
 	if (x == NULL)
 		return fail(-ENOENT, "no such timer, or it has fired");
 	left = x->due_ns - clock_now();
 	take(x);
 	timer_free(x);
-	arm();
+	timers_arm();
 	return left <= 0 ? 0 : (left + NS_PER_MS - 1) / NS_PER_MS;
 }
 
@@ -366,9 +368,9 @@ timers_run(void)
 			continue;
 		}
 		x->due_ns = now + AGAIN_NS;
-		hash_put(&t.by_ref, &x->by_ref, x->by_ref.key);
-		(void)heap_put(x); /* there is the room it left */
+		if (heap_put(x))
+			hash_put(&t.by_ref, &x->by_ref, x->by_ref.key);
+		else
+			timer_free(x);
 	}
-	if (t.fd != -1)
-		arm();
 }

@@ -330,5 +330,6 @@ mailbox_wait(int fd, short events, int64_t deadline_ns)
 
 	/* What supd asks is answered at once, whatever is waited for. */
 	sys_run();
+	exit_obey();
 	return r;
 }

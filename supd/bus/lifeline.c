@@ -353,14 +353,15 @@ on_reason(
 {
 	char *copy;
 
-	(void)h;
 	if (len == 0 || len > DECLARED_MAX)
 		return false;
 	copy = text_clean(body, len);
-	if (copy == NULL)
-		return true;
-	free(p->declared);
-	p->declared = copy;
+	if (copy != NULL) {
+		free(p->declared);
+		p->declared = copy;
+	}
+	if (h->ref != 0)
+		lifeline_result(p->line, h->ref, copy != NULL ? 0 : ENOMEM);
 	return true;
 }
 

@@ -19,7 +19,9 @@
 static struct worker {
 	pid_t os_pid;
 	int fd; /* our end of its lifeline, -1 */
-	bool joined, ready, ended, separate, unwell;
+	bool joined, ready, ended, separate, unwell, traps;
+	char reason[PROTO_REASON_MAX + 1]; /* declared */
+	struct proto_stats stats;
 	unsigned n_alive, n_reports;
 	int status;
 	bool knows[BUS_WORKERS_MAX + 1]; /* it has resolved this slot */
@@ -33,6 +35,9 @@ static struct {
 	int watcher, watched; /* slots; 0: free */
 	uint64_t ref;
 } monitors[MONITORS_MAX];
+static struct {
+	int one, other; /* slots; 0: free */
+} links[NAMES_MAX];
 static char dir[64];
 static struct {
 	bool come;
@@ -62,6 +67,7 @@ bus_setup(void **state)
 	memset(workers, 0, sizeof(workers));
 	memset(names, 0, sizeof(names));
 	memset(monitors, 0, sizeof(monitors));
+	memset(links, 0, sizeof(links));
 	n_workers = 0;
 	reply.come = false;
 	strcpy(dir, "/tmp/msg-test.XXXXXX");
@@ -297,6 +303,65 @@ on_demonitor(int slot, const struct proto_frame *h)
 	}
 }
 
+/* The link of two slots: its number, or with other == 0 any of one's; or -1. */
+static int
+link_find(int one, int other)
+{
+	for (int i = 0; i < NAMES_MAX; i++) {
+		if (links[i].one == 0)
+			continue;
+		if (links[i].one == one &&
+		    (other == 0 || links[i].other == other))
+			return i;
+		if (links[i].other == one &&
+		    (other == 0 || links[i].one == other))
+			return i;
+	}
+	return -1;
+}
+
+static void
+on_link(int slot, const struct proto_frame *h)
+{
+	struct proto_result r = { 0 };
+	int i, other = whose(h->to, "");
+
+	if (other == 0) {
+		r.error = ESRCH;
+	} else if (link_find(slot, other) < 0) {
+		for (i = 0; links[i].one != 0; i++)
+			;
+		links[i].one = slot;
+		links[i].other = other;
+		answer(slot, PROTO_LINKED, 0, BUS_PID(other), NULL, 0);
+		answer(other, PROTO_LINKED, 0, BUS_PID(slot), NULL, 0);
+	}
+	answer(slot, PROTO_RESULT, h->ref, 0, &r, sizeof(r));
+}
+
+static void
+on_unlink(int slot, const struct proto_frame *h)
+{
+	int other = (int)PROTO_PID_SLOT(h->to), i = link_find(slot, other);
+
+	if (i < 0)
+		return;
+	links[i].one = 0;
+	answer(slot, PROTO_UNLINKED, 0, BUS_PID(other), NULL, 0);
+	answer(other, PROTO_UNLINKED, 0, BUS_PID(slot), NULL, 0);
+}
+
+static void
+on_reason(int slot, const struct proto_frame *h, const char *text)
+{
+	struct proto_result r = { 0 };
+
+	(void)snprintf(workers[slot].reason, sizeof(workers[slot].reason),
+	    "%.*s", PROTO_REASON_MAX, text);
+	if (h->ref != 0)
+		answer(slot, PROTO_RESULT, h->ref, 0, &r, sizeof(r));
+}
+
 static void
 on_frame(int slot, const struct proto_frame *h, const void *body, size_t len)
 {
@@ -342,6 +407,26 @@ on_frame(int slot, const struct proto_frame *h, const void *body, size_t len)
 	case PROTO_DEMONITOR:
 		on_demonitor(slot, h);
 		break;
+	case PROTO_LINK:
+		on_link(slot, h);
+		break;
+	case PROTO_UNLINK:
+		on_unlink(slot, h);
+		break;
+	case PROTO_TRAP:
+		workers[slot].traps = h->ref != 0;
+		break;
+	case PROTO_REASON:
+		on_reason(slot, h, text);
+		break;
+	case PROTO_STATS:
+		if (len == sizeof(workers[slot].stats))
+			memcpy(&workers[slot].stats, body, len);
+		break;
+	case PROTO_EXIT:
+		if (whose(h->to, "") != 0)
+			bus_send((int)PROTO_PID_SLOT(h->to), h, body, len);
+		break;
 	case PROTO_CALL:
 	case PROTO_REPLY:
 	case PROTO_DATA:
@@ -384,11 +469,17 @@ static void
 bury(int slot)
 {
 	struct worker *w = &workers[slot];
-	char why[32] = "normal";
+	char why[PROTO_REASON_MAX + 1] = "normal";
+	struct proto_frame exit = { .type = PROTO_EXIT,
+		.from = BUS_PID(slot),
+		.flags = PROTO_VIA_LINK };
+	int link;
 
 	read_lifeline(slot);
 	w->ended = true;
-	if (WIFSIGNALED(w->status))
+	if (WIFEXITED(w->status) && w->reason[0] != '\0')
+		strcpy(why, w->reason);
+	else if (WIFSIGNALED(w->status))
 		snprintf(why, sizeof(why), "SIG%s",
 		    sigabbrev_np(WTERMSIG(w->status)));
 	else if (WEXITSTATUS(w->status) != 0)
@@ -400,6 +491,15 @@ bury(int slot)
 	for (int i = 1; i <= n_workers; i++) {
 		if (workers[i].knows[slot] && !workers[i].ended)
 			answer(i, PROTO_GONE, 0, BUS_PID(slot), NULL, 0);
+	}
+	while ((link = link_find(slot, 0)) >= 0) {
+		int other = links[link].one == slot ? links[link].other
+		                                    : links[link].one;
+
+		links[link].one = 0;
+		exit.to = BUS_PID(other);
+		if (!workers[other].ended)
+			bus_send(other, &exit, why, strlen(why));
 	}
 	for (int i = 0; i < MONITORS_MAX; i++) {
 		if (monitors[i].watched != slot)
@@ -452,6 +552,28 @@ unsigned
 bus_reports(int slot)
 {
 	return workers[slot].n_reports;
+}
+
+bool
+bus_traps(int slot)
+{
+	return workers[slot].traps;
+}
+
+const char *
+bus_reason(int slot)
+{
+	return workers[slot].reason;
+}
+
+bool
+bus_until_received(int slot, uint64_t n)
+{
+	double end = now_s() + BUS_PATIENCE_S;
+
+	while (workers[slot].stats.received < n && now_s() < end)
+		turn();
+	return workers[slot].stats.received >= n;
 }
 
 bool

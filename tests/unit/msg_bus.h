@@ -76,6 +76,13 @@ unsigned bus_alive(int slot, bool *ret_unwell);
 /* How often it has complained of others. */
 unsigned bus_reports(int slot);
 
+/* Does it trap exits?  The reason that it has declared, or "". */
+bool bus_traps(int slot);
+const char *bus_reason(int slot);
+
+/* Serve until it tells that it has received so many messages. */
+bool bus_until_received(int slot, uint64_t n);
+
 /* How a worker ended: wait status. */
 int bus_status(int slot);
 

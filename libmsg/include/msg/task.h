@@ -72,9 +72,9 @@ int msg_task_async_nolink(
 
 /* What has become of a task. */
 enum msg_task_end {
-	MSG_TASK_RUNNING, /* no result in time */
-	MSG_TASK_OK,      /* it has a result */
-	MSG_TASK_EXIT,    /* it ended without one: the reason is a text */
+	MSG_TASK_NONE, /* no result: it runs, or has ended because of us */
+	MSG_TASK_OK,   /* it has a result */
+	MSG_TASK_EXIT, /* it ended without one: the reason is a text */
 };
 
 /* The default of every timeout here, for -1. */
@@ -97,7 +97,7 @@ int msg_task_await(
 /*
  * Look for the result, again and again if need be.  Returns an enum
  * msg_task_end: MSG_TASK_OK and the result; MSG_TASK_EXIT and a message whose
- * body is the reason; MSG_TASK_RUNNING and none, and the task goes on.
+ * body is the reason; MSG_TASK_NONE and none, and the task goes on.
  */
 int msg_task_yield(
     struct msg_task *task, int timeout_ms, struct msg *ret_result);
@@ -105,7 +105,7 @@ int msg_task_yield(
 /*
  * End a task: unlink it, send it the exit signal "shutdown", and kill it if it
  * has not ended in time.  Returns MSG_TASK_OK and the result if that came
- * first; MSG_TASK_RUNNING when it ended because of us; MSG_TASK_EXIT and the
+ * first; MSG_TASK_NONE when it ended because of us; MSG_TASK_EXIT and the
  * reason when it ended in another way.
  */
 int msg_task_shutdown(

@@ -27,7 +27,7 @@ _supctl() {
 	:*) words='--json --timeout --no-color -q -s
 		'$(supctl help 2>/dev/null | sed -n '2,/^PATH/s/^[a-z ]\{7\} \([a-z-]*\)  .*/\1/p') ;;
 	help:*) words=$(supctl help 2>/dev/null | sed -n '2,/^PATH/s/^[a-z ]\{7\} \([a-z-]*\)  .*/\1/p') ;;
-	call:*) words=$(supctl --timeout 1s --json names 2>/dev/null |
+	call:* | cast:* | send:* | info:* | sys:* | trace:*) words=$(supctl --timeout 1s --json names 2>/dev/null |
 		grep -o '"name":"[^"]*"' | cut -d '"' -f 4) ;;
 	simulate:simulate) words=crash ;;
 	simulate:*) words="--repeat --every $(supctl --timeout 1s list 2>/dev/null)" ;;

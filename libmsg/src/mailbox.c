@@ -144,7 +144,8 @@ store_bounded(enum msg_kind kind, const struct proto_frame *h, const void *body,
 void
 mailbox_deliver(const struct proto_frame *h, const void *body, size_t len)
 {
-	if (h->to != mailbox.self || h->from == 0) {
+	/* Behind the WELCOME, messages may come before it was looked at. */
+	if ((h->to != mailbox.self && mailbox.self != 0) || h->from == 0) {
 		mailbox.stats.bad++;
 		return;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Questions with yes and no for an answer, waiting, and talking to a worker.
+ * Questions with yes and no for an answer, and waiting.
  */
 #include "ctl/ctl.h"
 #include "ctl/many.h"
@@ -118,38 +118,4 @@ ask_wait(struct ctl *c, int argc, char **argv)
 		json_object_set_new(
 		    params, "timeout_ns", json_integer(c->timeout_ns));
 	return many_call(c, "wait", argc, argv, params, each_waited, NULL);
-}
-
-int
-ask_call(struct ctl *c, int argc, char **argv)
-{
-	json_error_t e;
-	json_t *payload, *params, *reply = NULL;
-	int code;
-
-	(void)argc;
-	payload =
-	    json_loads(argv[1], JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &e);
-	if (payload == NULL) {
-		ctl_errx(c,
-		    "call: MSG is not JSON: %s at character %d; text "
-		    "needs its quotes: '\"text\"'",
-		    e.text, e.position);
-		return ctl_usage(c);
-	}
-	params = json_pack("{s:s, s:o}", "name", argv[0], "payload", payload);
-	if (params != NULL && c->timeout_ns >= 0)
-		json_object_set_new(
-		    params, "timeout_ns", json_integer(c->timeout_ns));
-	code = ctl_connect(c);
-	if (code != CTL_OK) {
-		json_decref(params);
-		return code;
-	}
-	ctl_allow_grace(c);
-	code = ctl_call(c, "call", params, &reply);
-	if (code == CTL_OK)
-		ctl_print_json(c, reply);
-	json_decref(reply);
-	return code;
 }

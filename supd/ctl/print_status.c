@@ -128,8 +128,15 @@ cell_detail(struct table *t, const json_t *node)
 	    detail[0] != '\0' ? ", " : "", detail);
 }
 
+/* How many messages wait, of those who talk. */
 static void
-add_row(struct table *t, const char *name, const json_t *node)
+cell_queued(struct table *t, const json_t *node)
+{
+	cell_int(t, json_object_get(node, "mailbox"), "queued");
+}
+
+static void
+add_row(struct table *t, const char *name, const json_t *node, bool talk)
 {
 	const char *word = print_state_word(node);
 
@@ -141,6 +148,8 @@ add_row(struct table *t, const char *name, const json_t *node)
 		table_cell(t, COLOR_NONE, "-");
 	else
 		cell_int(t, node, "restarts");
+	if (talk)
+		cell_queued(t, node);
 	cell_last_exit(t, node);
 	cell_detail(t, node);
 }
@@ -199,7 +208,7 @@ find_siblings(struct place *place, size_t n)
 }
 
 static void
-add_tree(struct table *t, const json_t *nodes, struct place *place)
+add_tree(struct table *t, const json_t *nodes, struct place *place, bool talk)
 {
 	bool open[DEPTH_MAX + 1] = { false };
 
@@ -215,31 +224,45 @@ add_tree(struct table *t, const json_t *nodes, struct place *place)
 			buf_puts(&name, p->more ? "|- " : "`- ");
 		buf_puts(&name, p->name);
 		open[p->depth] = p->more;
-		add_row(t, buf_str(&name), json_array_get(nodes, i));
+		add_row(t, buf_str(&name), json_array_get(nodes, i), talk);
 	}
+}
+
+/* Where nobody does, the table has no column for it. */
+static bool
+anybody_talks(const json_t *nodes)
+{
+	for (size_t i = 0; i < json_array_size(nodes); i++)
+		if (json_is_object(
+			json_object_get(json_array_get(nodes, i), "mailbox")))
+			return true;
+	return false;
 }
 
 int
 print_status(FILE *out, const json_t *nodes, bool tree, bool color)
 {
 	static const char *const head[] = { "NAME", "STATE", "PID", "UPTIME",
-		"RESTARTS", "LAST EXIT", "DETAIL" };
+		"RESTARTS", "QUEUED", "LAST EXIT", "DETAIL" };
 	size_t n = json_array_size(nodes);
-	cleanup_(table_freep) struct table *t = table_new(ARRAY_LEN(head));
+	bool talk = anybody_talks(nodes);
+	cleanup_(table_freep) struct table *t =
+	    table_new(ARRAY_LEN(head) - !talk);
 	cleanup_(freep) struct place *place = calloc(n + 1, sizeof(*place));
 
 	if (place == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_LEN(head); i++)
-		table_cell(t, COLOR_NONE, head[i]);
+		if (talk || strcmp(head[i], "QUEUED") != 0)
+			table_cell(t, COLOR_NONE, head[i]);
 	if (tree) {
-		add_tree(t, nodes, place);
+		add_tree(t, nodes, place, talk);
 	} else {
 		for (size_t i = 0; i < n; i++) {
 			const json_t *node = json_array_get(nodes, i);
 
 			add_row(t, text_short_path(ctl_str(node, "path", "-")),
-			    node);
+			    node, talk);
 		}
 	}
 	return table_print(t, out, color);
@@ -296,8 +319,8 @@ print_names(FILE *out, const json_t *names)
 		const json_t *n = json_array_get(names, i);
 
 		table_cell(t, COLOR_NONE, ctl_str(n, "name", "-"));
-		table_cell(
-		    t, COLOR_NONE, text_short_path(ctl_str(n, "path", "-")));
+		table_cell(t, COLOR_NONE,
+		    text_short_path(ctl_str(n, "path", "(client)")));
 		table_cell(t, COLOR_NONE, ctl_str(n, "pid", "-"));
 		cell_int(t, n, "os_pid");
 	}

@@ -64,8 +64,18 @@ const struct verb verbs[] = {
 	    VERB_REPEAT, 2, 2, config_simulate,
 	    "what would follow if a worker crashed; nothing is touched" },
 
-	{ "call", GROUP_TALK, "NAME MSG", 0, 2, 2, ask_call,
+	{ "call", GROUP_TALK, "NAME MSG", 0, 2, 2, talk_call,
 	    "send JSON to a worker and print its reply" },
+	{ "cast", GROUP_TALK, "NAME MSG", 0, 2, 2, talk_cast,
+	    "send a request that wants no reply" },
+	{ "send", GROUP_TALK, "NAME MSG", 0, 2, 2, talk_send,
+	    "send a message" },
+	{ "info", GROUP_TALK, "NAME", 0, 1, 1, talk_info,
+	    "what supd and a worker's libmsg know of it" },
+	{ "sys", GROUP_TALK, "NAME OP [ARG...]", 0, 2, -1, talk_sys,
+	    "look into a server: get_state, suspend, resume ..." },
+	{ "trace", GROUP_TALK, "NAME", 0, 1, 1, talk_trace,
+	    "print what a worker receives and sends, as it does" },
 
 	{ "shutdown", GROUP_DAEMON, "[--wait] [--timeout D]",
 	    VERB_WAIT | VERB_ASYNC, 0, 0, act_shutdown,
@@ -76,9 +86,8 @@ const struct verb verbs[] = {
 /* clang-format on */
 const size_t n_verbs = ARRAY_LEN(verbs);
 
-static const char *const planned[] = { "cast", "clear", "completion", "graph",
-	"info", "log", "metrics", "pause", "ps", "resume", "scale", "send",
-	"top", "trace", "upgrade" };
+static const char *const planned[] = { "clear", "completion", "graph", "log",
+	"metrics", "pause", "ps", "resume", "scale", "top", "upgrade" };
 
 static const char *const group_names[GROUP_N] = {
 	[GROUP_LOOK] = "look",
@@ -155,8 +164,10 @@ verb_print_all(FILE *out)
 	}
 	fputs(
 	    "\n"
-	    "PATH is web/api or root/web/api, and may be a glob.  A duration D "
-	    "has a unit: 10s.\n"
+	    "PATH is web/api or root/web/api, and may be a glob.  NAME is "
+	    "registered, a path or\n"
+	    "a pid like \"<3.1>\"; MSG is JSON.  A duration D has a unit: "
+	    "10s.\n"
 	    "Exit: 0 ok, 1 failed for some target, 2 usage, 3 false, 4 no such "
 	    "name, 5 not\n"
 	    "permitted, 6 supd not running, 7 timeout, 8 config invalid.  "

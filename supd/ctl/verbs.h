@@ -87,7 +87,13 @@ int ask_is_up(struct ctl *c, int argc, char **argv);
 int ask_is_ready(struct ctl *c, int argc, char **argv);
 int ask_is_failed(struct ctl *c, int argc, char **argv);
 int ask_wait(struct ctl *c, int argc, char **argv);
-int ask_call(struct ctl *c, int argc, char **argv);
+/* talk.c */
+int talk_call(struct ctl *c, int argc, char **argv);
+int talk_send(struct ctl *c, int argc, char **argv);
+int talk_cast(struct ctl *c, int argc, char **argv);
+int talk_info(struct ctl *c, int argc, char **argv);
+int talk_sys(struct ctl *c, int argc, char **argv);
+int talk_trace(struct ctl *c, int argc, char **argv);
 /* check.c */
 int check_file(struct ctl *c, int argc, char **argv);
 /* config.c */

@@ -10,6 +10,7 @@
 #include "ctl/print_config.h"
 #include "ctl/print_events.h"
 #include "ctl/print_status.h"
+#include "ctl/print_talk.h"
 
 #include <err.h>
 #include <locale.h>
@@ -53,6 +54,11 @@ main(int argc, char **argv)
 		each(data, now_ns, print_event);
 	else if (strcmp(how, "lines") == 0)
 		each(data, now_ns, print_log_line);
+	else if (strcmp(how, "info") == 0)
+		r = print_info(stdout, data);
+	else if (strcmp(how, "trace") == 0)
+		for (size_t i = 0; i < json_array_size(data); i++)
+			print_traced(stdout, json_array_get(data, i));
 	else if (strcmp(how, "steps") == 0)
 		r = print_steps(stdout, data);
 	else if (strcmp(how, "would") == 0)

@@ -26,6 +26,15 @@ quickstart() {
 	quickstart
 	run_supctl call counter '["increment"]'
 	assert_output 1
+	run_supctl kill -s KILL counter
+	wait_restarted counter 1
+	run_supctl call counter '["increment"]'
+	assert_output 1
+	run_supctl call alice '["tell", "bob", "hello"]'
+	wait_until "$PATIENCE" grep -q "Message from alice: hello" \
+		"${SUPD_SOCKET%/*}/logs/root/chat/bob.log"
+	run_supctl kill -s KILL kin/parent
+	wait_restarted kin/parent 1
 	remember
 	run_supctl kill -s KILL site/web
 	wait_restarted site/report 1

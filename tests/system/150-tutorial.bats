@@ -153,3 +153,75 @@ found_twice() {
 	[ "$(grep -c 'found pong' "$LOGS/root/long.log")" -ge 2 ] &&
 		tail -n 1 "$LOGS/root/long.log" | grep -q "pong in"
 }
+
+# lessons WORKER...: each "NAME: COMMAND", not restarted, beside the pools that
+# they spawn children in.
+lessons() {
+	{
+		cat <<-'EOF'
+		supervisor: root
+		intensity: 100
+		period: 1s
+		children:
+		  - supervisor: greeters
+		    strategy: simple_one_for_one
+		    template: {command: [greet, child], restart: temporary}
+		  - supervisor: booms
+		    strategy: simple_one_for_one
+		    template: {command: [boom], restart: temporary}
+		EOF
+		for w; do
+			echo "  - {worker: ${w%%:*}, command: [${w#*: }]," \
+				"restart: temporary, allow: [greeters, booms]}"
+		done
+	} >"$T/supd.yaml"
+	start_supd
+}
+
+@test "greet: spawn, say hello, die" {
+	lessons "greet: greet, greeters, ann, ben"
+	wait_until "$PATIENCE" log_has root/greet \
+		"ben was greeted; the child ended: normal"
+	log_has root/greet "ann was greeted; the child ended: normal"
+	grep -rq "hello ann" "$LOGS/root/greeters"
+	wait_until "$PATIENCE" is_alone greeters
+}
+
+# is_alone POOL: it has no children any more.
+is_alone() {
+	[ "$(timeout 10 "$SUPCTL" --json status |
+		jq "[.[].path | select(startswith(\"root/$1/\"))] | length")" = 0 ]
+}
+
+@test "links: two that are linked crash together" {
+	lessons "crash: links, crash, booms"
+	wait_until "$PATIENCE" log_has root/crash "linked to a child"
+	wait_until "$PATIENCE" ended_with crash 'boom|exit 1'
+	ended_with booms/1 'boom|exit 1'
+}
+
+# ended_with PATH REASON: the events say so.
+ended_with() {
+	timeout 10 "$SUPCTL" events -n 50 | grep -E "$1 +exited +($2)"
+}
+
+@test "monitors: the end of each is told, with its reason" {
+	lessons "watch: links, watch, booms"
+	wait_until "$PATIENCE" log_has root/watch "and I still run"
+	run grep -o 'DOWN: .*' "$LOGS/root/watch.log"
+	assert_output - <<-'EOF'
+	DOWN: normal
+	DOWN: shutdown
+	DOWN: boom
+	EOF
+	assert_node watch state ready
+}
+
+@test "trap_exit: exit signals become messages, the supervisor's too" {
+	lessons "trap: links, trap, booms"
+	wait_until "$PATIENCE" log_has root/trap "EXIT from a child: boom"
+	wait_until "$PATIENCE" log_has root/trap "EXIT from a child: normal"
+	assert_node trap state ready
+	run_supctl stop trap
+	log_has root/trap "EXIT from my supervisor: shutdown"
+}

@@ -233,6 +233,12 @@ must_check int send_frame(struct proto_frame *h, enum msg_content content,
     const struct proto_resolved *where, const void *body, size_t len,
     int64_t deadline_ns);
 
+/* --- spawn.c --- */
+
+/* msg_spawn_monitor(), and perhaps msg_spawn_link(), in one; a public entry. */
+must_check int spawn_watched(
+    const char *pool, bool link, msg_pid *ret_pid, uint64_t *ret_ref);
+
 /* --- wait.c --- */
 
 /*

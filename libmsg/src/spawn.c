@@ -82,15 +82,15 @@ msg_spawn_link(const char *pool, const char *const *args, msg_pid *ret_pid)
 }
 
 static int
-spawn_monitor(const char *pool, const char *const *args, msg_pid *ret_pid,
-    uint64_t *ret_ref)
+spawn_monitor(const char *pool, const char *const *args, unsigned flags,
+    msg_pid *ret_pid, uint64_t *ret_ref)
 {
 	uint64_t ref = mailbox_ref();
 	int r;
 
 	if (!hash_add_key(&mailbox.monitors, ref))
 		return fail(-ENOMEM, "no memory for a monitor");
-	r = spawn(pool, args, PROTO_WITH_MONITOR, ref, ret_pid);
+	r = spawn(pool, args, PROTO_WITH_MONITOR | flags, ref, ret_pid);
 	if (r == 0)
 		*ret_ref = ref;
 	else
@@ -106,7 +106,18 @@ msg_spawn_monitor(const char *pool, const char *const *args, msg_pid *ret_pid,
 
 	if (r != 0)
 		return r;
-	return mailbox_leave(spawn_monitor(pool, args, ret_pid, ret_ref));
+	return mailbox_leave(spawn_monitor(pool, args, 0, ret_pid, ret_ref));
+}
+
+int
+spawn_watched(const char *pool, bool link, msg_pid *ret_pid, uint64_t *ret_ref)
+{
+	int r = mailbox_enter();
+
+	if (r != 0)
+		return r;
+	return mailbox_leave(spawn_monitor(
+	    pool, NULL, link ? PROTO_WITH_LINK : 0, ret_pid, ret_ref));
 }
 
 static int

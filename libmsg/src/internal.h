@@ -26,6 +26,7 @@
 
 #include "proto/proto.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -247,6 +248,8 @@ must_check int spawn_watched(
  */
 void mailbox_lock(void);
 void mailbox_unlock(void);
+/* Give the lock away until `cond` or `until`; 0 or an errno of pthreads. */
+int mailbox_sleep(pthread_cond_t *cond, const struct timespec *until);
 
 /* Open and close the epoll set.  0 or -errno. */
 must_check int wait_open(void);

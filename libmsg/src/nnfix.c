@@ -16,18 +16,22 @@
  *               a read of 0 bytes, after the data
  *   listen      backlog 10 -> 4096: a storm of connects meets EAGAIN otherwise
  *   accept4     out of fds: wait 10 ms, or nanomsg spins at 100 % CPU
+ *   sendmsg     to a peer that has closed succeeds: nanomsg would close the
+ *               connection, with all that is unread in it, because a CREDIT
+ *               could not be sent.  The read that follows finds the end
  *
  * It works because libnanomsg calls libc through the PLT and libmsg comes
  * before libc in the search order.  Only calls that return into libnanomsg's
- * own text are changed; all others pass through.  With a static libnanomsg it
- * is not in effect: nnfix_active() is false, and libmsg waits for
- * acknowledgements before it exits.
+ * own text, or sendmsg to its sockets, are changed; all others pass through.
+ * With a static libnanomsg it is not in effect: nnfix_active() is false, and
+ * libmsg waits for acknowledgements before it exits.
  *
  * It also knows which connections nanomsg has, so it can tell whether one has
  * been hung up by its peer and not yet been read to its end.
  */
 #include "internal.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <poll.h>
@@ -43,6 +47,8 @@
 
 #define BACKLOG 4096
 #define FDS_MAX 65536
+
+typedef ssize_t send_fn(int fd, const struct msghdr *m, int flags);
 
 /* The text of libnanomsg; empty when it is not a shared library. */
 static uintptr_t text_start, text_end;
@@ -192,6 +198,33 @@ accept4(int fd, struct sockaddr *at, socklen_t *len, int flags)
 		nanosleep(&rest, NULL);
 	errno = saved;
 	return r;
+}
+
+static bool
+is_known(int fd)
+{
+	return fd >= 0 && fd < FDS_MAX &&
+	       (atomic_load(&known[fd / 64]) >> fd % 64 & 1) != 0;
+}
+
+MSG_API ssize_t
+sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	static _Atomic(send_fn *) next;
+	send_fn *fn = atomic_load(&next);
+	ssize_t n;
+
+	if (fn == NULL) {
+		*(void **)&fn = dlsym(RTLD_NEXT, "sendmsg");
+		atomic_store(&next, fn);
+	}
+	n = fn(fd, m, flags);
+	if (n != -1 || (errno != EPIPE && errno != ECONNRESET) || !is_known(fd))
+		return n;
+	n = 0;
+	for (size_t i = 0; i < m->msg_iovlen; i++)
+		n += (ssize_t)m->msg_iov[i].iov_len;
+	return n;
 }
 
 bool

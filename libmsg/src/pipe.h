@@ -10,6 +10,7 @@
  *   peers.c      the workers that we know, by pid and by connection
  *   credit.c     how much may be under way, and what has arrived
  *   batch.c      what waits to be sent, and the sending
+ *   flusher.c    the thread that sends it when nobody else does
  *   route.c      connections that we have made
  *   transport.c  what comes in, the end of others and ours
  */
@@ -200,6 +201,23 @@ bool batch_tell(struct peer *p, enum path path, const struct proto_frame *h,
 
 /* Ask whether all that was sent has arrived, unless it was just asked. */
 void batch_barrier(struct peer *p);
+
+/* Does nothing wait? */
+bool batch_none(void);
+
+/*
+ * A frame was added: does it leave now?  It does when nothing has left for a
+ * moment; else those that follow closely leave with it.
+ */
+void batch_settle(struct peer *p);
+
+/* --- flusher.c --- */
+
+void flusher_open(void);
+void flusher_stop(void);
+
+/* Have what waits sent in 100 us.  False if that is not possible. */
+bool flusher_kick(void);
 
 /* --- route.c --- */
 

@@ -266,6 +266,7 @@ transport_open(const char *endpoint, const uint8_t secret[PROTO_SECRET_SIZE])
 	if (endpoint[0] == '\0')
 		return 0;
 	nnfix_init();
+	flusher_open();
 	peers_init();
 	route_init();
 	memcpy(carrier.secret, secret, PROTO_SECRET_SIZE);
@@ -338,13 +339,14 @@ try_send(struct peer *p, enum path path, const struct proto_frame *frame,
 {
 	size_t size = proto_put(NULL, 0, frame, NULL, len);
 	struct proto_frame h = *frame;
-	bool alone = size > BATCH_MAX / 2;
+	bool alone = size > BATCH_MAX / 2, first;
 	int r;
 
 	if (!credit_allows(p, path, size) ||
 	    ((alone || !batch_room(p, path, size)) && !batch_flush(p)))
 		return -EAGAIN;
 	h.seq = p->seq + 1;
+	first = p->batch == NULL;
 	if (alone) {
 		r = batch_alone(p, path, &h, body, len);
 		if (r != 0)
@@ -353,7 +355,8 @@ try_send(struct peer *p, enum path path, const struct proto_frame *frame,
 		return fail(-ENOMEM, "no memory for a message");
 	}
 	(void)credit_spend(p, path, size);
-	(void)batch_flush(p);
+	if (first && !alone)
+		batch_settle(p);
 	return 0;
 }
 
@@ -541,6 +544,7 @@ transport_close(int64_t deadline_ns)
 			    -1, 0, next < deadline_ns ? next : deadline_ns);
 		}
 	}
+	flusher_stop();
 	if (carrier.rep != -1) {
 		wait_del_fd(carrier.rep_fd);
 		sock_close(carrier.rep);

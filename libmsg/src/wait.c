@@ -74,6 +74,12 @@ mailbox_unlock(void)
 	pthread_mutex_unlock(&lock);
 }
 
+int
+mailbox_sleep(pthread_cond_t *cond, const struct timespec *until)
+{
+	return pthread_cond_timedwait(cond, &lock, until);
+}
+
 /* Have epoll watch for what is wanted of an fd now. */
 static int
 update(int fd)

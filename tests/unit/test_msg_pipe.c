@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#define FLOOD 20000
+#define FLOOD 100000
 
 /* Open, take a name, say ready. */
 static void

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #define NAMES_MAX    64
-#define MONITORS_MAX 512
+#define MONITORS_MAX 2048
 
 static struct worker {
 	pid_t os_pid;

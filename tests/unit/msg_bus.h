@@ -17,7 +17,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#define BUS_WORKERS_MAX 64
+#define BUS_WORKERS_MAX 1024
 /* The pid that the worker in a slot has. */
 #define BUS_PID(slot)  PROTO_PID((uint32_t)(slot), 1)
 #define BUS_GUEST      PROTO_PID(PROTO_GUEST_SLOT, 7)

@@ -58,11 +58,11 @@ import traceback
 import msgpack
 
 __all__ = [
-    "AsyncProcess", "BadMessage", "CallTimeout", "Disconnected", "Ended",
-    "Error", "Exit", "Frame", "GenServer", "Message", "NameTaken", "Next",
-    "NoProcess", "NoReply", "NotSupervised", "Pid", "Process", "Refused",
-    "Reply", "Stop", "SUPERVISOR", "decode", "encode", "frames", "proof",
-    "serve",
+    "AsyncProcess", "BadMessage", "CallTimeout", "decode", "Disconnected",
+    "encode", "Ended", "Error", "Exit", "Frame", "frames", "GenServer",
+    "Message", "NameTaken", "Next", "NoMailbox", "NoProcess", "NoReply",
+    "NotSupervised", "Pid", "Process", "proof", "Refused", "Reply", "serve",
+    "Stop", "SUPERVISOR",
 ]
 
 # --- what is on the wire: supd-protocol(7) ---------------------------------
@@ -266,6 +266,10 @@ class NoProcess(Error):
     """Nobody has that name, or that pid has ended (noproc)."""
 
 
+class NoMailbox(Error):
+    """It lives, but takes no messages, or not yet."""
+
+
 class NameTaken(Error):
     """Another worker has that name."""
 
@@ -313,9 +317,9 @@ def _is_clean(reason):
 
 def _failure(number, text):
     cls = {errno.ESRCH: NoProcess, errno.ENOENT: NoProcess,
-           errno.EEXIST: NameTaken, errno.ETIMEDOUT: CallTimeout,
-           errno.EPIPE: Disconnected}.get(number, Error)
-    return cls(number, text)
+           errno.ENOTCONN: NoMailbox, errno.EEXIST: NameTaken,
+           errno.ETIMEDOUT: CallTimeout, errno.EPIPE: Disconnected}
+    return cls.get(number, Error)(number, text)
 
 
 # --- messages ---------------------------------------------------------------
@@ -1081,8 +1085,8 @@ class Process:
             return None
         if error != 0 or not endpoint:
             number = error or errno.ENOTCONN
-            raise Error(number, f"{pid} takes no messages: "
-                        f"{os.strerror(number)}")
+            raise _failure(number, f"{pid} takes no messages: "
+                           f"{os.strerror(number)}")
         if p.route is None:
             yield from self._connect(p, endpoint, shown)
         return p

@@ -29,7 +29,8 @@ if what == "greet":
 else:
     pid = me.spawn(pool, link=True)
     me.send(pid, ["crashed", "world"])
-m = me.receive()
-print(f"{m.kind} of {m.sender}: {m.value}", flush=True)
 while True:
-    me.receive()
+    m = me.receive()
+    print(f"{m.kind} of {m.sender}: {m.value}", flush=True)
+    if m.sender == supd_msg.SUPERVISOR:
+        me.exit("shutdown")

@@ -1,69 +1,73 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""Erlang's messenger: clients log on by a nickname and talk to each other.
+"""Erlang's messenger; each may as well be the one of workers/messenger.c.
 
-    messenger server               register "messenger"
-    messenger client NICK          log on; do what others cast to us: ["say",
-                                   TO, TEXT], ["logoff"]
+    messenger server      knows who is logged on, as "messenger"
+    messenger user NAME   logs on, prints what others tell it; is called with
+                          ["tell", TO, TEXT]
 """
 import sys
 
 import supd_msg
+from supd_msg import Refused, Stop
 
 
 class Server(supd_msg.GenServer):
     def init(self):
         self.users = {}
+        self.monitors = {}
 
     def handle_call(self, request, caller):
+        name = next((n for n, p in self.users.items()
+                     if p == caller.sender), None)
         match request:
-            case ["logon", nick]:
-                if nick in self.users:
-                    return "user_exists_at_other_node"
-                self.users[nick] = caller.sender
-                self.process.monitor(caller.sender)
+            case ["logon", new]:
+                if new in self.users:
+                    raise Refused(f"user_exists: {new}")
+                self.users[new] = caller.sender
+                self.monitors[self.process.monitor(caller.sender)] = new
                 return "logged_on"
-            case ["message_to", nick, text]:
-                names = [k for k, p in self.users.items()
-                         if p == caller.sender]
-                if not names:
-                    return "you_are_not_logged_on"
-                if nick not in self.users:
-                    return "receiver_not_found"
-                self.process.send(self.users[nick],
-                                  ["message_from", names[0], text])
+            case ["logoff"]:
+                self.users.pop(name, None)
+            case ["message", _, _] if name is None:
+                raise Refused("you_are_not_logged_on")
+            case ["message", to, _] if to not in self.users:
+                raise Refused("receiver_not_found")
+            case ["message", to, text]:
+                self.process.cast(self.users[to],
+                                  ["message_from", name, text])
                 return "sent"
-            case ["who"]:
-                return sorted(self.users)
-        raise supd_msg.Refused("logon, message_to, who")
+            case _:
+                return super().handle_call(request, caller)
 
     def handle_info(self, m):
         if m.kind == "down":
-            self.users = {k: p for k, p in self.users.items()
-                          if p != m.sender}
+            self.users.pop(self.monitors.pop(m.ref), None)
 
 
-def client(nick):
-    me = supd_msg.Process()
-    me.register(nick)
-    print(me.call("messenger", ["logon", nick]), flush=True)
-    me.monitor("messenger")
-    me.ready()
-    while True:
-        m = me.receive()
-        match m.kind, m.value:
-            case "down", reason:
-                me.exit(f"the server has ended: {reason}")
-            case _, ["say", to, text]:
-                print(me.call("messenger", ["message_to", to, text]),
-                      flush=True)
-            case _, ["message_from", who, text]:
-                print(f"message from {who}: {text}", flush=True)
-            case _, ["logoff"]:
-                return
+class User(supd_msg.GenServer):
+    def init(self, name):
+        self.process.monitor("messenger")
+        self.process.call("messenger", ["logon", name])
+
+    def handle_call(self, request, caller):
+        match request:
+            case ["tell", to, text]:
+                # A refusal of the server's goes on to our caller.
+                return self.process.call("messenger", ["message", to, text])
+        raise Refused('try ["tell", TO, TEXT]')
+
+    def handle_cast(self, request):
+        match request:
+            case ["message_from", name, text]:
+                print(f"Message from {name}: {text}", flush=True)
+
+    def handle_info(self, m):
+        if m.kind == "down":
+            return Stop("messenger_ended")
 
 
-if sys.argv[1:] == ["server"]:
+if sys.argv[1] == "server":
     supd_msg.serve(Server, name="messenger")
 else:
-    client(sys.argv[2])
+    supd_msg.serve(User, sys.argv[2], name=sys.argv[2])

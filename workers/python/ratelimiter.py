@@ -1,38 +1,34 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""ratelimiter [NAME [N]]: lets each client through N times a minute."""
-import collections
+"""ratelimiter [NAME [N [MS]]]: the same as workers/ratelimiter.c: N requests
+of each client in any MS that begin with one of them."""
 import sys
-import time
 
 import supd_msg
 
 
 class RateLimiter(supd_msg.GenServer):
-    def init(self, limit):
+    def init(self, limit, ms):
         self.limit = limit
-        self.seen = collections.defaultdict(collections.deque)
+        self.seconds = ms / 1000
+        self.clients = {}
 
     def handle_call(self, request, caller):
         match request:
-            case ["request"]:
-                client = str(caller.sender)
-            case ["request", str(client)]:
-                pass
-            case _:
-                raise supd_msg.Refused('["request"] or ["request", CLIENT]')
-        now = time.monotonic()
-        times = self.seen[client]
-        while times and times[0] <= now - 60:
-            times.popleft()
-        if len(times) >= self.limit:
-            return "rate_limited"
-        times.append(now)
-        return "ok"
+            case ["request", client]:
+                if client not in self.clients:
+                    self.clients[client] = 0
+                    self.process.start_timer(self.seconds, client)
+                if self.clients[client] == self.limit:
+                    return False
+                self.clients[client] += 1
+                return True
+        raise supd_msg.Refused('ratelimiter understands ["request", CLIENT]')
 
-    def format_state(self):
-        return {client: len(times) for client, times in self.seen.items()}
+    def handle_info(self, m):
+        if m.kind == "timeout":
+            del self.clients[m.value]
 
 
-supd_msg.serve(RateLimiter, int(sys.argv[2]) if len(sys.argv) > 2 else 10,
-               name=sys.argv[1] if len(sys.argv) > 1 else "ratelimiter")
+name, limit, ms = sys.argv[1:] + ["ratelimiter", 10, 60000][len(sys.argv) - 1:]
+supd_msg.serve(RateLimiter, int(limit), int(ms), name=name)

@@ -128,6 +128,9 @@ _Static_assert(sizeof(struct proto_frame) == PROTO_HEADER_SIZE, "wire format");
 #define PROTO_ENDPOINT_MAX 104 /* "ipc://..." that fits sun_path */
 #define PROTO_SECRET_SIZE  16
 
+/* Marks the ref of a monitor that libmsg has set, not the program. */
+#define PROTO_REF_OWN (UINT64_C(1) << 63)
+
 /* supd itself, on behalf of a worker's supervisor. */
 #define PROTO_SUPERVISOR PROTO_PID(PROTO_GUEST_SLOT, 0)
 

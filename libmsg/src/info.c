@@ -17,8 +17,11 @@ info_pack(struct msg_pack *p)
 
 	msg_packf(p,
 	    "{sent %llu received %llu queued %llu queued_bytes %llu "
-	    "dropped %llu bad %llu late %llu routes %u lossless %hhd}",
+	    "dropped %llu bad %llu late %llu routes %u lossless %hhd "
+	    "max_bytes %llu requests %llu timers %llu}",
 	    ull(s->sent), ull(s->received), ull(mailbox.queue.n),
 	    ull(mailbox.queue.bytes), ull(s->dropped), ull(s->bad),
-	    ull(s->late), transport_count(), s->lossless);
+	    ull(s->late), transport_count(), s->lossless,
+	    ull(mailbox.max_bytes), ull(mailbox.requests.n),
+	    ull(timers_count()));
 }

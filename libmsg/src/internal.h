@@ -130,7 +130,6 @@ struct callee {
 	LIST_HEAD(, request) requests; /* without an answer */
 	LIST_HEAD(, timer) timers;
 };
-#define REF_CALLEE (UINT64_C(1) << 63) /* marks the refs of those monitors */
 
 /*
  * Ask supd: send `h`, with a new ref if it has none, and wait for the answer of
@@ -200,6 +199,7 @@ void timers_arm(void);
 void timers_callee_down(struct callee *c);
 
 void timers_fini(void);
+size_t timers_count(void);
 
 /* --- receive.c --- */
 

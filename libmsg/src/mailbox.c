@@ -251,7 +251,7 @@ close_at_exit(void)
 		(void)msg_close();
 }
 
-/* Where our refs begin: below REF_CALLEE, and with room for all of them. */
+/* Where our refs begin: below PROTO_REF_OWN, and with room for all of them. */
 static uint64_t
 random_ref(void)
 {

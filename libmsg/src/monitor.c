@@ -81,7 +81,7 @@ monitor_down(const struct proto_frame *h, const void *body, size_t len)
 		transport_gone(h->from);
 		exits_run(h->from);
 	}
-	if (h->ref & REF_CALLEE)
+	if (h->ref & PROTO_REF_OWN)
 		callee_down(h->from, body, len);
 	else if (hash_drop_key(&mailbox.monitors, h->ref))
 		mailbox_store(MSG_DOWN, h, body, len, true);

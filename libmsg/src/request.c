@@ -154,7 +154,7 @@ callee_get(msg_pid pid, struct callee **ret_callee)
 		if (c == NULL)
 			return fail(-ENOMEM, "no memory for one more worker");
 		hash_put(&mailbox.callees, &c->by_pid, pid);
-		h.ref = mailbox_ref() | REF_CALLEE;
+		h.ref = mailbox_ref() | PROTO_REF_OWN;
 		/* Of our own end there is nothing to be told. */
 		if (pid != mailbox.self)
 			r = lifeline_send(&h, NULL, 0);

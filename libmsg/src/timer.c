@@ -311,6 +311,12 @@ msg_cancel_timer(uint64_t ref)
 	return r != 0 ? r : left;
 }
 
+size_t
+timers_count(void)
+{
+	return t.n;
+}
+
 void
 timers_callee_down(struct callee *c)
 {

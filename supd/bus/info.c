@@ -66,11 +66,27 @@ info_whereis(struct request *r, const json_t *params)
  */
 
 static json_t *
+links_json(struct bus *b, uint64_t pid)
+{
+	json_t *list = json_array();
+	uint64_t other = 0;
+
+	while ((other = links_next(b, pid, other)) != 0)
+		json_array_append_new(list, pid_json(other));
+	return list;
+}
+
+static json_t *
 bus_knows(const struct peer *p)
 {
-	return json_pack("{s:o,s:o,s:o,s:o,s:I,s:b,s:b,s:o,s:o}", "pid",
-	    pid_json(peer_pid(p)), "path", text_json(p->path, strlen(p->path)),
-	    "name", p->name != NULL ? json_string(p->name->text) : json_null(),
+	uint64_t pid = peer_pid(p);
+
+	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:b,s:b,s:o,s:o}",
+	    "links", links_json(p->bus, pid), "monitors",
+	    monitors_json(p->bus, pid), "monitored_by",
+	    monitors_by_json(p->bus, pid), "pid", pid_json(peer_pid(p)), "path",
+	    text_json(p->path, strlen(p->path)), "name",
+	    p->name != NULL ? json_string(p->name->text) : json_null(),
 	    "os_pid", int_or_null(p->os_pid), "uid", (json_int_t)p->uid,
 	    "joined", peer_joined(p), "trap_exit", p->traps, "said",
 	    p->status != NULL ? text_json(p->status, strlen(p->status))

@@ -2,6 +2,7 @@
 #include "bus/monitors.h"
 
 #include "bus/bus.h"
+#include "bus/jsonrpc.h"
 #include "bus/lifeline.h"
 #include "bus/target.h"
 
@@ -178,4 +179,36 @@ monitors_ended(struct bus *b, uint64_t pid, const char *reason)
 		else
 			send_down(owner, ref, pid, reason);
 	}
+}
+
+json_t *
+monitors_json(struct bus *b, uint64_t pid)
+{
+	struct monitor key = { .owner = pid };
+	json_t *list = json_array();
+	struct monitor *m;
+
+	m = RB_NFIND(owner_tree, &b->monitors.by_owner, &key);
+	for (; m != NULL && m->owner == pid && !m->gone;
+	     m = RB_NEXT(owner_tree, &b->monitors.by_owner, m)) {
+		if ((m->ref & PROTO_REF_OWN) == 0)
+			json_array_append_new(list, pid_json(m->target));
+	}
+	return list;
+}
+
+json_t *
+monitors_by_json(struct bus *b, uint64_t pid)
+{
+	struct monitor key = { .target = pid };
+	json_t *list = json_array();
+	struct monitor *m;
+
+	m = RB_NFIND(target_tree, &b->monitors.by_target, &key);
+	for (; m != NULL && m->target == pid && !m->gone;
+	     m = RB_NEXT(target_tree, &b->monitors.by_target, m)) {
+		if ((m->ref & PROTO_REF_OWN) == 0)
+			json_array_append_new(list, pid_json(m->owner));
+	}
+	return list;
 }

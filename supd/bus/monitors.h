@@ -2,6 +2,7 @@
 #ifndef BUS_MONITORS_H
 #define BUS_MONITORS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/tree.h>
@@ -42,6 +43,13 @@ void monitors_remove(struct bus *b, struct peer *owner, uint64_t ref);
 
 /* Tell each of the two with GONE when the other ends; idempotent. */
 void monitors_subscribe(struct bus *b, struct peer *owner, uint64_t target);
+
+/*
+ * Whom `pid` monitors, or who monitors it: arrays of pids, as info has them.
+ * Without those that libmsg has set for itself (PROTO_REF_OWN).
+ */
+json_t *monitors_json(struct bus *b, uint64_t pid);
+json_t *monitors_by_json(struct bus *b, uint64_t pid);
 
 /* A worker or guest has ended: forget what it wanted, tell those who wanted to
  * hear. */

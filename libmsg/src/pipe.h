@@ -170,6 +170,8 @@ void credit_frame(
 /* --- batch.c --- */
 
 #define BATCH_MAX (48 * 1024)
+/* Longer ones go alone: copying them twice costs more than is shared. */
+#define ALONE_MIN (8 * 1024)
 
 /* Is there room for a frame of `size` bytes, on this path? */
 bool batch_room(const struct peer *p, enum path path, size_t size);

@@ -339,7 +339,7 @@ try_send(struct peer *p, enum path path, const struct proto_frame *frame,
 {
 	size_t size = proto_put(NULL, 0, frame, NULL, len);
 	struct proto_frame h = *frame;
-	bool alone = size > BATCH_MAX / 2, first;
+	bool alone = size > ALONE_MIN, first;
 	int r;
 
 	if (!credit_allows(p, path, size) ||

@@ -13,10 +13,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
 #define FLOOD 100000
+
+static int burst[2];
 
 /* Open, take a name, say ready. */
 static void
@@ -98,6 +101,170 @@ messages_arrive_in_the_order_they_were_sent(void **state)
 	(void)state;
 	assert_true(bus_until_ready(a));
 	b = bus_start(source);
+	assert_true(bus_succeeded(b));
+	assert_true(bus_succeeded(a));
+}
+
+#define REQUESTS 300 /* more than may be under way by a key */
+
+/* Answers all by the connections they came by, and then makes its own. */
+static int
+answers_then_sends(void)
+{
+	struct msg_stats st;
+	struct msg m;
+	msg_pid from = 0;
+
+	begin("server");
+	for (int i = 0; i < REQUESTS; i++) {
+		receive(&m);
+		check(m.kind == MSG_CALL);
+		from = m.from;
+		check(msg_reply(&m, MSG_BYTES, m.body, m.len) == 0);
+		msg_free(&m);
+	}
+	msg_stats(&st);
+	check(st.routes == 0);
+	send_numbers(from, REQUESTS + 1, REQUESTS + 100);
+	msg_stats(&st);
+	check(st.routes == 1);
+	return 0;
+}
+
+static int
+requests_then_receives(void)
+{
+	uint64_t refs[REQUESTS + 1];
+	struct msg_stats st;
+	struct msg m;
+
+	begin(NULL);
+	for (uint32_t i = 1; i <= REQUESTS; i++)
+		check(msg_request(
+			  BUS_PID(1), MSG_BYTES, &i, sizeof(i), &refs[i]) == 0);
+	for (uint32_t i = 1; i <= REQUESTS; i++) {
+		receive(&m);
+		check(m.kind == MSG_REPLY && m.ref == refs[i]);
+		check(number(&m) == i);
+		msg_free(&m);
+	}
+	take_numbers(BUS_PID(1), REQUESTS + 1, REQUESTS + 100);
+	msg_stats(&st);
+	check(st.bad == 0 && st.late == 0);
+	return 0;
+}
+
+static void
+replies_need_no_route_and_what_follows_keeps_the_order(void **state)
+{
+	int a = bus_start(answers_then_sends), b;
+
+	(void)state;
+	assert_true(bus_until_ready(a));
+	b = bus_start(requests_then_receives);
+	assert_true(bus_succeeded(b));
+	assert_true(bus_succeeded(a));
+}
+
+/* Is not inside libmsg until it is told by a signal. */
+static int
+busy_receiver(void)
+{
+	sigset_t set;
+	struct msg m;
+	uint32_t n = 0;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	begin("busy");
+	check(sigwait(&set, &sig) == 0);
+	do {
+		receive(&m);
+		check(number(&m) == ++n);
+		check(m.len == 1024 || m.len == sizeof(n));
+		sig = m.len != 1024;
+		msg_free(&m);
+	} while (!sig);
+	return 0;
+}
+
+static int
+impatient_sender(void)
+{
+	uint32_t body[256] = { 0 };
+	int r = 0;
+
+	begin(NULL);
+	for (;;) {
+		body[0]++;
+		r = msg_send_timeout(
+		    BUS_PID(1), MSG_BYTES, body, sizeof(body), 0);
+		if (r != 0)
+			break;
+		check(body[0] < 10000);
+	}
+	check(r == -EAGAIN);
+	check(msg_send_timeout(BUS_PID(1), MSG_BYTES, body, sizeof(body), 30) ==
+	      -ETIMEDOUT);
+	kill(bus_os_pid(1), SIGUSR1);
+	check(msg_send_timeout(BUS_PID(1), MSG_BYTES, body, sizeof(body), -1) ==
+	      0);
+	body[0]++;
+	check(msg_send(BUS_PID(1), MSG_BYTES, body, sizeof(body[0])) == 0);
+	check(msg_flush(-1) == 0);
+	return 0;
+}
+
+static void
+a_send_with_a_timeout_gives_up_and_loses_nothing(void **state)
+{
+	int a = bus_start(busy_receiver), b;
+
+	(void)state;
+	assert_true(bus_until_ready(a));
+	b = bus_start(impatient_sender);
+	assert_true(bus_succeeded(b));
+	assert_true(bus_succeeded(a));
+}
+
+/* Sends a few and then stays away from libmsg. */
+static int
+sends_and_computes(void)
+{
+	char c;
+
+	begin(NULL);
+	close(burst[0]);
+	send_numbers(BUS_PID(1), 1, 10);
+	check(read(burst[1], &c, 1) == 1);
+	return 0;
+}
+
+static int
+takes_a_burst(void)
+{
+	begin("sink");
+	close(burst[1]);
+	take_numbers(BUS_PID(2), 1, 10);
+	check(write(burst[0], "", 1) == 1);
+	return 0;
+}
+
+static void
+a_burst_leaves_without_the_sender_coming_back(void **state)
+{
+	int a, b;
+
+	(void)state;
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, burst), 0);
+	a = bus_start(takes_a_burst);
+	assert_true(bus_until_ready(a));
+	b = bus_start(sends_and_computes);
+	close(burst[0]);
+	close(burst[1]);
 	assert_true(bus_succeeded(b));
 	assert_true(bus_succeeded(a));
 }
@@ -611,6 +778,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(messages_arrive_in_the_order_they_were_sent),
+		T(replies_need_no_route_and_what_follows_keeps_the_order),
+		T(a_send_with_a_timeout_gives_up_and_loses_nothing),
+		T(a_burst_leaves_without_the_sender_coming_back),
 		T(two_workers_that_flood_each_other_finish),
 		T(a_call_is_answered_by_pid_and_by_name),
 		T(a_reply_that_comes_too_late_is_dropped),

@@ -82,8 +82,9 @@ enum proto_type {
 	                    sent to this receiver on the data plane; by a link
 	                    with PROTO_VIA_LINK; or supd's order to stop, from
 	                    PROTO_SUPERVISOR */
-	PROTO_SYS,       /* from, to, ref; body: msgpack [op, argument ...]
-	                    -> PROTO_ANSWER */
+	PROTO_SYS,       /* from, to, ref; body: msgpack [op, argument ...];
+	                    of a worker with seq, as EXIT has: it keeps its
+	                    place behind what was sent -> PROTO_ANSWER */
 	PROTO_ANSWER,    /* to, ref; msgpack, or with PROTO_ERROR a text and in
 	                    tag the errno; PROTO_MORE: another follows */
 };

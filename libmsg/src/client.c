@@ -26,6 +26,8 @@ ask_sys(msg_pid to, const char *op, const struct msg_pack *arg, int timeout_ms,
 	msg_pack_str(&p, op);
 	if (arg != NULL)
 		msg_pack_raw(&p, arg->data, arg->len);
+	/* What we have sent before is to be handled before. */
+	h.seq = transport_seq(to);
 	if (to == mailbox.self)
 		r = fail(-EDEADLK, "a worker cannot ask itself");
 	else if (p.failed)
@@ -100,6 +102,100 @@ wait_down(uint64_t ref, int64_t deadline_ns, struct msg *ret_down)
 		r = msg_receive_match(ret_down, &is, 1, left_ms(deadline_ns));
 	while (r == -EINTR);
 	return r;
+}
+
+/* --- start --- */
+
+/* How often to look again for a worker that has not opened its mailbox. */
+#define LOOK_MS 50
+
+/*
+ * Wait until it has answered that it is ready, which it does when its init has
+ * returned.  0; 1 and the MSG_DOWN, it has ended; -ETIMEDOUT; -errno.
+ */
+static int
+wait_ready(msg_pid pid, uint64_t ref, int64_t deadline_ns, struct msg *ret_down)
+{
+	struct proto_resolved where;
+	int64_t look;
+	int r;
+
+	for (;;) {
+		/* supd answers when it has a mailbox, or after a while. */
+		r = mailbox_enter();
+		if (r == 0)
+			r = mailbox_leave(resolve(pid, NULL, &where));
+		if (r == 0)
+			r = ask_sys(pid, "ready", NULL,
+			    deadline_ns == DEADLINE_NEVER
+				? MSG_CALL_TIMEOUT_MS
+				: left_ms(deadline_ns),
+			    NULL);
+		/* What is no server has no init to wait for. */
+		if (r == 0 || r == -EREMOTEIO)
+			return 0;
+		if (r != -ESRCH && r != -ECONNRESET && r != -ETIMEDOUT)
+			return r;
+		look = clock_deadline(LOOK_MS);
+		r = wait_down(
+		    ref, look < deadline_ns ? look : deadline_ns, ret_down);
+		if (r != 0)
+			return r;
+		if (clock_now() >= deadline_ns)
+			return -ETIMEDOUT;
+	}
+}
+
+static int
+started(msg_pid pid, uint64_t ref, int timeout_ms)
+{
+	struct msg down = { 0 };
+	int r = wait_ready(pid, ref, clock_deadline(timeout_ms), &down);
+
+	if (r == 0) {
+		(void)msg_demonitor(ref, true);
+	} else if (r == -ETIMEDOUT) {
+		(void)msg_exit_to(pid, "kill");
+		r = wait_down(ref, DEADLINE_NEVER, &down);
+		if (r == 1)
+			r = fail(-ETIMEDOUT,
+			    "the server was not there in %d ms", timeout_ms);
+	} else if (r == 1 && strcmp(down.body, "ignore") != 0) {
+		r = fail(-ECONNRESET, "%s", (const char *)down.body);
+	}
+	msg_free(&down);
+	return r;
+}
+
+static int
+start(const char *pool, const char *const *args, bool link, int timeout_ms,
+    msg_pid *ret_pid)
+{
+	msg_pid pid = 0;
+	uint64_t ref = 0;
+	int r = msg_spawn_monitor(pool, args, &pid, &ref);
+
+	if (r == 0)
+		r = started(pid, ref, timeout_ms);
+	if (r == 0 && link)
+		r = msg_link(pid);
+	if (r == 0)
+		*ret_pid = pid;
+	return r;
+}
+
+MSG_API int
+msg_server_start(
+    const char *pool, const char *const *args, int timeout_ms, msg_pid *ret_pid)
+{
+	return start(pool, args, false, timeout_ms, ret_pid);
+}
+
+MSG_API int
+msg_server_start_link(
+    const char *pool, const char *const *args, int timeout_ms, msg_pid *ret_pid)
+{
+	return start(pool, args, true, timeout_ms, ret_pid);
 }
 
 /* --- stop --- */

@@ -8,6 +8,7 @@
  * come by then are kept.
  */
 #include "internal.h"
+#include "server.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -147,8 +148,8 @@ exits_fini(void)
 
 /* --- ending --- */
 
-static bool
-is_clean(const char *reason)
+bool
+reason_is_clean(const char *reason)
 {
 	return strcmp(reason, "normal") == 0 ||
 	       strcmp(reason, "shutdown") == 0 ||
@@ -184,7 +185,7 @@ end(void)
 		(void)msg_close();
 		_exit(1);
 	}
-	exit(is_clean(reason) ? 0 : 1);
+	exit(reason_is_clean(reason) ? 0 : 1);
 }
 
 void
@@ -207,13 +208,14 @@ msg_exit(const char *reason)
 {
 	if (reason == NULL || *reason == '\0')
 		reason = "normal";
+	server_exiting(reason);
 	if (mailbox_enter() != 0)
-		exit(is_clean(reason) ? 0 : 1);
+		exit(reason_is_clean(reason) ? 0 : 1);
 	exit_doom(reason, strlen(reason), false);
 	exit_obey();
 	/* From an atexit function: the end is under way. */
 	mailbox_unlock();
-	_exit(is_clean(reason) ? 0 : 1);
+	_exit(reason_is_clean(reason) ? 0 : 1);
 }
 
 static int

@@ -67,6 +67,22 @@ conversion(const char **at, struct word *w)
 	*at = p + 1;
 }
 
+/* Digits, with a sign or without, as many as fit in any case. */
+static bool
+is_number(const char *p, size_t len, int64_t *ret)
+{
+	size_t digits = len - (*p == '-');
+	char text[20];
+
+	if (digits == 0 || digits > 18 ||
+	    strspn(p + (*p == '-'), "0123456789") < digits)
+		return false;
+	memcpy(text, p, len);
+	text[len] = '\0';
+	*ret = strtoll(text, NULL, 10);
+	return true;
+}
+
 struct word
 word_next(const char **fmt)
 {
@@ -91,6 +107,8 @@ word_next(const char **fmt)
 		w.len = strcspn(at, " []{}%");
 		if (w.len == 3 && strncmp(at, "...", 3) == 0)
 			w.kind = WORD_MORE;
+		else if (is_number(at, w.len, &w.number))
+			w.kind = WORD_NUMBER;
 		at += w.len;
 	}
 	*fmt = at;
@@ -122,6 +140,7 @@ word_count(const char *fmt)
 		case WORD_MORE:
 			break;
 		case WORD_TEXT:
+		case WORD_NUMBER:
 		case WORD_CONVERSION:
 			n += depth == 0;
 			break;
@@ -261,6 +280,9 @@ put_values(struct msg_pack *p, const char *fmt, struct args *a)
 			break;
 		case WORD_TEXT:
 			msg_pack_str_len(p, w.text, w.len);
+			break;
+		case WORD_NUMBER:
+			msg_pack_int(p, w.number);
 			break;
 		case WORD_CONVERSION:
 			put_conversion(p, &w, a);

@@ -21,6 +21,7 @@ enum word_kind {
 	WORD_CLOSE_MAP,
 	WORD_MORE, /* ... */
 	WORD_TEXT,
+	WORD_NUMBER,
 	WORD_CONVERSION,
 };
 
@@ -39,6 +40,7 @@ struct word {
 	enum word_kind kind;
 	const char *text; /* WORD_TEXT */
 	size_t len;
+	int64_t number;  /* WORD_NUMBER */
 	char conversion; /* d (also for i), u, f, s, p */
 	bool star;       /* %*s */
 	bool dot_star;   /* %.*s */

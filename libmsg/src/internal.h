@@ -175,6 +175,9 @@ void exit_doom(const char *reason, size_t len, bool killed);
 /* If we are to end: end.  With the lock, which others than that lose. */
 void exit_obey(void);
 
+/* "normal", "shutdown" or "shutdown: WHY". */
+bool reason_is_clean(const char *reason);
+
 /* --- stats.c --- */
 
 void stats_init(void);

@@ -190,6 +190,7 @@ mailbox_control(const struct proto_frame *h, const void *body, size_t len)
 		(void)hash_drop_key(&mailbox.relayed, h->from);
 		transport_gone(h->from);
 		exits_run(h->from);
+		sys_ordered(h->from);
 		break;
 	case PROTO_LINKED:
 	case PROTO_UNLINKED:
@@ -216,6 +217,7 @@ mailbox_chores(void)
 		return;
 	busy = true;
 	exits_run(0);
+	sys_ordered(0);
 	timers_run();
 	stats_run();
 	timers_arm();

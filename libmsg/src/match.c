@@ -174,6 +174,14 @@ take_text(struct msg_unpack *u, const struct word *w)
 	       memcmp(text, w->text, len) == 0;
 }
 
+static bool
+take_number(struct msg_unpack *u, int64_t number)
+{
+	int64_t n;
+
+	return msg_unpack_int(u, &n) == 0 && n == number;
+}
+
 /*
  * An array begins: does it hold what the format wants?  *ret_more: how many
  * values the "..." at its end stands for, -1 if there is none.
@@ -234,6 +242,9 @@ take_values(struct msg_unpack *u, const char *fmt, int base,
 			break;
 		case WORD_TEXT:
 			ok = take_text(u, &w);
+			break;
+		case WORD_NUMBER:
+			ok = take_number(u, w.number);
 			break;
 		case WORD_CONVERSION:
 			ok = take_conversion(u, &w, a);

@@ -266,14 +266,6 @@ server_log_fini(struct server *s)
 
 /* --- the crash --- */
 
-bool
-reason_is_clean(const char *reason)
-{
-	return strcmp(reason, "normal") == 0 ||
-	       strcmp(reason, "shutdown") == 0 ||
-	       strncmp(reason, "shutdown:", 9) == 0;
-}
-
 void
 report_crash(const struct server *s, const char *reason)
 {

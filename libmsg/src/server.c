@@ -49,7 +49,8 @@ server_exiting(const char *reason)
 {
 	struct server *s = current;
 
-	if (s == NULL || s->ended || !s->inside)
+	if (s == NULL || s->ended || !s->inside ||
+	    !pthread_equal(s->thread, pthread_self()))
 		return;
 	server_end(s, reason);
 	current = NULL;
@@ -342,7 +343,9 @@ turn(struct server *s)
 		break;
 	case -EINTR:
 		break;
-	default: /* supd has gone, and with it our supervisor */
+	default:
+		/* supd has gone, and with it our supervisor (D9, G-11). */
+		s->ending = !mailbox.trap;
 		server_end(s, "noconnection");
 	}
 }
@@ -365,6 +368,7 @@ begin(struct server *s, const struct msg_server_ops *ops, void *state,
 		.state = state,
 		.name = name,
 		.timeout_ms = -1,
+		.thread = pthread_self(),
 		.began_ns = clock_now() };
 	current = s;
 }
@@ -392,22 +396,6 @@ msg_server_loop(const struct msg_server_ops *ops, void *state,
 
 /* --- a server that is the whole process --- */
 
-static void end_process(const char *reason) __attribute__((noreturn));
-
-static void
-end_process(const char *reason)
-{
-	struct proto_frame h = { .type = PROTO_REASON };
-
-	if (mailbox_enter() == 0) {
-		h.from = mailbox.self;
-		if (lifeline_send(&h, reason, strlen(reason)) != 0)
-			warnx("the reason of our end is not told");
-		(void)mailbox_leave(0);
-	}
-	exit(reason_is_clean(reason) ? 0 : 1);
-}
-
 /* The name is somebody else's: say whose (G-1). */
 static void
 cannot_register(const char *name, int r)
@@ -422,7 +410,7 @@ cannot_register(const char *name, int r)
 	else
 		(void)snprintf(reason, sizeof(reason), "%.*s", MSG_REASON_MAX,
 		    r == -EINVAL ? "bad_name" : msg_strerror(r));
-	end_process(reason);
+	msg_exit(reason);
 }
 
 /* Returns when init wants the server to run. */
@@ -436,14 +424,14 @@ init(struct server *s)
 	if (!may(FROM_INIT, &n))
 		n = msg_next_stop("bad_return_value");
 	if (n.kind == NEXT_IGNORE)
-		end_process("ignore");
+		msg_exit("ignore");
 	if (n.kind == NEXT_ERROR)
-		end_process(n.text);
+		msg_exit(n.text);
 	if (n.kind == NEXT_STOP) {
 		n.text[MSG_REASON_MAX] = '\0';
 		if (!reason_is_clean(n.text))
 			report_crash(s, n.text);
-		end_process(n.text);
+		msg_exit(n.text);
 	}
 	take_extra(s, &n);
 }
@@ -468,5 +456,5 @@ msg_server_main(const struct msg_server_ops *ops, void *state, const char *name)
 	if (r != 0)
 		server_end(&s, "noconnection");
 	run(&s);
-	end_process(s.reason);
+	msg_exit(s.reason);
 }

@@ -17,6 +17,7 @@
 #include "sys.h"
 
 #include <msg/server.h>
+#include <pthread.h>
 #include <stdio.h>
 
 enum next_kind {
@@ -53,8 +54,9 @@ struct server {
 	bool hibernate;            /* G-10, until the next message */
 	bool suspended;            /* G-14 */
 	const struct msg *message; /* that is being handled */
-	bool inside;               /* a function of the user's runs */
-	bool ending;               /* terminate has begun */
+	pthread_t thread;
+	bool inside; /* a function of the user's runs */
+	bool ending; /* terminate has begun */
 	bool ended;
 	char reason[MSG_REASON_MAX + 1];
 
@@ -100,8 +102,5 @@ void report_state(const struct server *s, struct msg_pack *out);
 
 /* Why the server ends, for the reader of a log. */
 void report_crash(const struct server *s, const char *reason);
-
-/* "normal", "shutdown" or "shutdown: ...". */
-bool reason_is_clean(const char *reason);
 
 #endif /* SRC_SERVER_H */

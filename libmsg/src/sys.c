@@ -19,13 +19,15 @@ static struct {
 	enum sys_state state;
 	struct items urgent; /* for the server, ahead of its messages */
 	struct items own;    /* for libmsg, or to be refused */
+	struct items early;  /* a worker's, behind messages on their way */
 	struct items traces; /* to be sent */
-	unsigned n_urgent, n_own, n_traces;
+	unsigned n_urgent, n_own, n_early, n_traces;
 	uint64_t n_lost; /* traces */
 	bool tracing;
 	bool running;
 } sys = { .urgent = TAILQ_HEAD_INITIALIZER(sys.urgent),
 	.own = TAILQ_HEAD_INITIALIZER(sys.own),
+	.early = TAILQ_HEAD_INITIALIZER(sys.early),
 	.traces = TAILQ_HEAD_INITIALIZER(sys.traces) };
 
 static struct item *
@@ -47,6 +49,7 @@ sys_fini(void)
 
 	while ((it = take_first(&sys.urgent, &sys.n_urgent)) != NULL ||
 	       (it = take_first(&sys.own, &sys.n_own)) != NULL ||
+	       (it = take_first(&sys.early, &sys.n_early)) != NULL ||
 	       (it = take_first(&sys.traces, &sys.n_traces)) != NULL)
 		free(it);
 	sys.tracing = false;
@@ -246,19 +249,38 @@ put_last(struct items *l, unsigned *n, struct item *it)
 	(*n)++;
 }
 
+/* Those that are behind nothing any more take their place in the queue. */
+void
+sys_ordered(msg_pid ended)
+{
+	struct item *it, *next;
+
+	for (it = TAILQ_FIRST(&sys.early); it != NULL; it = next) {
+		next = TAILQ_NEXT(it, entry);
+		if (it->h.from != ended &&
+		    !transport_has_taken(it->h.from, it->h.seq))
+			continue;
+		TAILQ_REMOVE(&sys.early, it, entry);
+		sys.n_early--;
+		mailbox_put(it, false);
+	}
+}
+
 void
 sys_deliver(const struct proto_frame *h, const void *body, size_t len)
 {
 	struct item *it = item_new((enum msg_kind)KIND_SYSTEM, h, body, len);
 	bool by_worker = PROTO_PID_SLOT(h->from) != PROTO_GUEST_SLOT;
 
-	if (it == NULL || sys.n_own + sys.n_urgent >= WAITING_MAX) {
+	if (it == NULL ||
+	    sys.n_own + sys.n_urgent + sys.n_early >= WAITING_MAX) {
 		free(it);
 		mailbox.stats.bad++;
 	} else if (sys.state == SYS_NONE || is_own(it)) {
 		put_last(&sys.own, &sys.n_own, it);
 	} else if (by_worker) {
-		mailbox_put(it, false);
+		put_last(&sys.early, &sys.n_early, it);
+		sys_ordered(0);
 	} else {
 		put_last(&sys.urgent, &sys.n_urgent, it);
 	}
@@ -273,7 +295,8 @@ sys_serve(enum sys_state state)
 	sys.state = state;
 	/* The server has ended, the process goes on. */
 	while (state == SYS_NONE &&
-	       (it = take_first(&sys.urgent, &sys.n_urgent)) != NULL)
+	       ((it = take_first(&sys.urgent, &sys.n_urgent)) != NULL ||
+		   (it = take_first(&sys.early, &sys.n_early)) != NULL))
 		put_last(&sys.own, &sys.n_own, it);
 	mailbox_unlock();
 }

@@ -58,6 +58,9 @@ void sys_refuse(const struct sys_request *req, int error, const char *fmt, ...)
 /* Take in a PROTO_SYS.  Sends nothing. */
 void sys_deliver(const struct proto_frame *h, const void *body, size_t len);
 
+/* Data has come in, or this sender has ended (0: none): who waited for it? */
+void sys_ordered(msg_pid ended);
+
 /* Answer what libmsg answers itself, and send traces.  May wait. */
 void sys_run(void);
 

@@ -81,8 +81,8 @@ sys_new(struct bus *b, struct peer *target)
 
 /* Put the question to the worker; false if it does not read its lifeline. */
 static bool
-sys_send(struct peer *target, uint64_t from, uint64_t ref, const void *body,
-    size_t len)
+sys_send(struct peer *target, uint64_t from, uint32_t seq, uint64_t ref,
+    const void *body, size_t len)
 {
 	struct proto_frame h = {
 		.type = PROTO_SYS,
@@ -90,6 +90,7 @@ sys_send(struct peer *target, uint64_t from, uint64_t ref, const void *body,
 		.to = peer_pid(target),
 		.from = from,
 		.ref = ref,
+		.seq = seq,
 	};
 
 	return lifeline_relay(target->line, &h, body, len);
@@ -146,7 +147,7 @@ sys_frame(
 	a->asker_ref = h->ref;
 	TAILQ_INSERT_TAIL(&p->sys_asked, a, of_asker);
 	p->n_sys++;
-	if (!sys_send(to, peer_pid(p), a->ref, body, len))
+	if (!sys_send(to, peer_pid(p), h->seq, a->ref, body, len))
 		sys_done(p->bus, a, EAGAIN, "it does not read its lifeline");
 	return true;
 }
@@ -234,7 +235,7 @@ sys_request(
 		return -ENOMEM;
 	a->request = r;
 	r->sys = a;
-	if (sys_send(target, r->client->guest, a->ref, body.data, body.len))
+	if (sys_send(target, r->client->guest, 0, a->ref, body.data, body.len))
 		return 0;
 	sys_free(target->bus, a);
 	return -EAGAIN;
@@ -247,7 +248,7 @@ sys_tell(struct peer *target, const char *op, const json_t *args)
 
 	if (put_question(&body, op, args))
 		(void)sys_send(
-		    target, PROTO_SUPERVISOR, 0, body.data, body.len);
+		    target, PROTO_SUPERVISOR, 0, 0, body.data, body.len);
 }
 
 void

@@ -158,6 +158,24 @@ arrays_nest_and_maps_are_written(void **state)
 }
 
 static void
+digits_are_a_number(void **state)
+{
+	struct msg_pack p = { 0 };
+	struct msg m = AS(&p, "[add 3 -12 3x 12.5]");
+	int a = 0, b = 0;
+
+	(void)state;
+	assert_true(msg_match(&m, "add %d %d 3x 12.5", &a, &b));
+	assert_int_equal(a, 3);
+	assert_int_equal(b, -12);
+	assert_true(msg_match(&m, "add 3 -12 ..."));
+	assert_false(msg_match(&m, "add 4 -12 ..."));
+	m = AS(&p, "[add %s]", "3");
+	assert_false(msg_match(&m, "add 3"));
+	msg_pack_fini(&p);
+}
+
+static void
 dots_stand_for_the_rest_of_an_array(void **state)
 {
 	struct msg_pack p = { 0 };
@@ -218,6 +236,7 @@ main(void)
 		cmocka_unit_test(truth_doubles_and_nil_are_written),
 		cmocka_unit_test(a_text_longer_than_its_room_is_no_match),
 		cmocka_unit_test(arrays_nest_and_maps_are_written),
+		cmocka_unit_test(digits_are_a_number),
 		cmocka_unit_test(dots_stand_for_the_rest_of_an_array),
 		cmocka_unit_test(what_is_no_msgpack_is_no_match),
 		cmocka_unit_test(a_format_that_is_none_fails),

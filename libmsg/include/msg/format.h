@@ -18,7 +18,8 @@
  *	if (msg_match(call, "sell %63s %d", what, &n))
  *
  * In a format, blanks separate values; "[" and "]" enclose an array, "{" and
- * "}" the pairs of a map; what has no "%" is a text, as it stands.
+ * "}" the pairs of a map; digits are a number, and what else has no "%" is a
+ * text, as it stands.
  *
  * To write:  %d %i %u, with hh h l ll j z t, an integer, but %hhd a truth
  *            value; %f a double; %s a text, NULL is nil; %.*s a text of that

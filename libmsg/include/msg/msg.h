@@ -164,7 +164,8 @@ int msg_info(const char *who, struct msg *ret_info);
  * Send a message.  To a pid, it is silent: a worker that has ended takes no
  * messages, and that is not an error (MSG_DOWN tells, see msg_monitor()).  To
  * a name or child path, which is looked up for each message, it is -ENOENT
- * when nobody has it.  msg_cast() is the same with kind MSG_CAST.
+ * when nobody has it.  msg_cast() is the same with kind MSG_CAST, and silent
+ * also when nobody has the name (G-5).
  *
  * Never fails for want of room.  When the receiver's pipe is full it waits,
  * and takes in meanwhile what others send to us, so two workers may flood each

@@ -511,16 +511,16 @@ bury(int slot)
 	}
 }
 
-/* One turn: serve what is there, or wait a little. */
+/* Serve what is there, or wait for it so long. */
 static void
-turn(void)
+serve(int ms)
 {
 	struct pollfd p[BUS_WORKERS_MAX];
 
 	for (int i = 0; i < n_workers; i++)
 		p[i] = (struct pollfd){ .events = POLLIN,
 			.fd = workers[i + 1].ended ? -1 : workers[i + 1].fd };
-	poll(p, (nfds_t)n_workers, 5);
+	poll(p, (nfds_t)n_workers, ms);
 	for (int i = 1; i <= n_workers; i++) {
 		if (workers[i].ended)
 			continue;
@@ -529,6 +529,18 @@ turn(void)
 		    workers[i].os_pid)
 			bury(i);
 	}
+}
+
+static void
+turn(void)
+{
+	serve(5);
+}
+
+void
+bus_serve(void)
+{
+	serve(0);
 }
 
 bool

@@ -64,6 +64,9 @@ void bus_send_raw(int slot, const void *p, size_t len);
 /* End the bus for a worker: hang up its lifeline. */
 void bus_hang_up(int slot);
 
+/* Serve what is there, without waiting. */
+void bus_serve(void);
+
 /* Serve until a condition holds.  False if that takes too long. */
 bool bus_until_ready(int slot);
 bool bus_until_ended(int slot);

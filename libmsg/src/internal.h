@@ -343,6 +343,16 @@ must_check int transport_connect(
 must_check int transport_send(const struct proto_frame *h, const void *body,
     size_t len, int64_t deadline_ns);
 
+/*
+ * The same for a PROTO_REPLY, which never waits: it is kept when it cannot be
+ * sent, and dropped when too many are.
+ */
+must_check int transport_reply(
+    const struct proto_frame *h, const void *body, size_t len);
+
+/* Are there replies that wait for their callers? */
+bool transport_owes(void);
+
 /* Wait until the kernel has all that was sent.  0, -ETIMEDOUT. */
 must_check int transport_sync(int64_t deadline_ns);
 

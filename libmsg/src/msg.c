@@ -119,7 +119,9 @@ send_frame(struct proto_frame *h, enum msg_content content,
 	else
 		r = way_to(h->to, where);
 	if (r == ROUTED)
-		return transport_send(h, body, len, deadline_ns);
+		return h->type == PROTO_REPLY
+		           ? transport_reply(h, body, len)
+		           : transport_send(h, body, len, deadline_ns);
 	if (r != RELAYED)
 		return r;
 	if (len > MSG_GUEST_BODY_MAX)

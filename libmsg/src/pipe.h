@@ -12,6 +12,7 @@
  *   batch.c      what waits to be sent, and the sending
  *   flusher.c    the thread that sends it when nobody else does
  *   route.c      connections that we have made
+ *   backlog.c    replies for those who take none
  *   transport.c  what comes in, the end of others and ours
  */
 
@@ -69,6 +70,11 @@ struct peer {
 	bool gap;    /* what is missing now is not lost on the way */
 	bool unpaid; /* a CREDIT is due when there is room */
 	uint32_t n_bad, n_reported;
+
+	/* Replies that it has not taken. */
+	struct late_reply *backlog_first, *backlog_last;
+	size_t backlog_bytes;
+	int64_t backlog_ns; /* when one left last, or the first came */
 };
 TAILQ_HEAD(peer_list, peer);
 
@@ -240,7 +246,27 @@ bool route_bye(struct peer *p);
 /* Have waits end, and what waits leave, when there is room in its pipe. */
 void route_watch(struct peer *p);
 
+/* --- backlog.c --- */
+
+/* Has it no reply to wait for?  Has none left for a while? */
+bool backlog_none(const struct peer *p);
+bool backlog_stuck(const struct peer *p);
+
+/* Keep a reply, after those that are there.  False: there is no room. */
+bool backlog_add(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len);
+
+/* Send what can be sent now; of all. */
+void backlog_flush(struct peer *p);
+void backlog_flush_all(void);
+
+void backlog_drop(struct peer *p);
+
 /* --- transport.c --- */
+
+/* Send a frame now, before any backlog.  0; -EAGAIN; -ESRCH, no way; -errno. */
+must_check int transport_now(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len);
 
 extern struct carrier {
 	int rep, rep_fd; /* our mailbox, -1: none */

@@ -36,6 +36,7 @@ forget(struct peer *p)
 {
 	route_close(p);
 	batch_drop(p);
+	backlog_drop(p);
 	peer_free(p);
 }
 
@@ -123,6 +124,7 @@ on_barrier(const struct origin *o, const struct proto_frame *h)
 	p->settled_seq = p->seq;
 	if (p->path == BY_KEY)
 		credit_reset(p);
+	backlog_flush(p);
 }
 
 static void
@@ -176,6 +178,7 @@ take_frame(
 	case PROTO_CREDIT:
 		if (!credit_take(p, body, len))
 			blame(p);
+		backlog_flush(p);
 		break;
 	case PROTO_BARRIER:
 		on_barrier(o, h);
@@ -308,6 +311,7 @@ report(void)
 void
 transport_flush(void)
 {
+	backlog_flush_all();
 	batch_flush_all();
 	if (to_report)
 		report();
@@ -395,7 +399,7 @@ transport_send(const struct proto_frame *h, const void *body, size_t len,
 		if (path == NO_PATH ||
 		    (ask != 0 && path == BY_ROUTE && route_lost(p)))
 			return fail(-ESRCH, "the receiver has ended");
-		r = try_send(p, path, h, body, len);
+		r = backlog_none(p) ? try_send(p, path, h, body, len) : -EAGAIN;
 		if (r == 0)
 			mailbox.stats.sent++;
 		if (r != -EAGAIN)
@@ -410,13 +414,56 @@ transport_send(const struct proto_frame *h, const void *body, size_t len,
 	}
 }
 
+int
+transport_now(
+    struct peer *p, const struct proto_frame *h, const void *body, size_t len)
+{
+	enum path path = path_to(p, h->type);
+	int r;
+
+	if (path == NO_PATH)
+		return -ESRCH;
+	r = try_send(p, path, h, body, len);
+	mailbox.stats.sent += r == 0;
+	if (r != -EAGAIN)
+		return r;
+	if (path == BY_ROUTE && route_lost(p))
+		return -ESRCH;
+	/* What wakes us: credit, which may have been lost, or room. */
+	if (credit_allows(p, path, proto_put(NULL, 0, h, NULL, len))) {
+		if (path == BY_ROUTE)
+			route_watch(p);
+	} else if (path != p->path || backlog_stuck(p)) {
+		batch_barrier(p);
+	}
+	return r;
+}
+
+int
+transport_reply(const struct proto_frame *h, const void *body, size_t len)
+{
+	struct peer *p = peer_find(h->to);
+	int r = -EAGAIN;
+
+	if (p == NULL)
+		return fail(-ESRCH, "the caller has ended");
+	if (backlog_none(p))
+		r = transport_now(p, h, body, len);
+	if (r == -EAGAIN) {
+		r = 0;
+		if (!backlog_add(p, h, body, len))
+			mailbox.stats.dropped++;
+	}
+	return r;
+}
+
 /* Has the kernel all that was sent to it? */
 static bool
 in_kernel(struct peer *p)
 {
 	struct pollfd room = { .fd = p->snd_fd, .events = POLLIN };
 
-	return batch_flush(p) &&
+	return backlog_none(p) && batch_flush(p) &&
 	       (p->sock == -1 || !p->greeted || poll(&room, 1, 0) == 1);
 }
 
@@ -504,7 +551,8 @@ is_left(struct peer *p)
 {
 	struct pollfd room = { .fd = p->snd_fd, .events = POLLIN };
 
-	if (!batch_flush(p))
+	backlog_flush(p);
+	if (!backlog_none(p) || !batch_flush(p))
 		return false;
 	if (credit_settled(p))
 		return true;

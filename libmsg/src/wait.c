@@ -314,8 +314,12 @@ wait_once(int fd, short events, int64_t deadline_ns)
 	if (w.epoll == -1)
 		return 0;
 	transport_flush();
-	if (fd < 0)
+	if (fd < 0 && !transport_owes())
 		return wait_until(deadline_ns);
+	if (fd < 0) {
+		again = clock_deadline(BLOCKED_LOOK_MS);
+		return wait_until(deadline_ns < again ? deadline_ns : again);
+	}
 	r = watch_room(fd);
 	if (r != 0)
 		return r;

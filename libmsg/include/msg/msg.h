@@ -259,8 +259,9 @@ int msg_wait_response(uint64_t ref, int timeout_ms, struct msg *ret_reply);
 int msg_cancel_request(uint64_t ref);
 
 /*
- * Answer a MSG_CALL, now or later, in any order, once.  A caller that has
- * ended or given up is no error.  A caller that is a supctl takes at most
+ * Answer a MSG_CALL, now or later, in any order, once.  Never waits: replies to
+ * a caller that takes none are kept, and dropped beyond 16 MiB.  A caller that
+ * has ended or given up is no error.  A caller that is a supctl takes at most
  * MSG_GUEST_BODY_MAX bytes.  -EINVAL: `call` is no MSG_CALL.
  */
 int msg_reply(const struct msg *call, enum msg_content content,

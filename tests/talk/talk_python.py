@@ -115,6 +115,17 @@ def role_flood(to, count):
     p.receive()
 
 
+def role_sleeper():
+    """Take nothing until an exit signal; then all, and tell how many."""
+    p = open_peer()
+    p.trap_exit()
+    p.receive(kind="exit")
+    taken = 0
+    while p.receive(1, kind="data"):
+        taken += 1
+    p.exit(f"{taken} taken")
+
+
 class Server(supd_msg.GenServer):
     def init(self, first):
         self.n = int(first)
@@ -450,8 +461,35 @@ def system():
     assert me.wait_response(ref, PATIENCE) == 11
     assert me.sys(pid, "statistics")["messages_in"] >= 1
     raises(supd_msg.Error, me.sys, pid, "dance")
-    assert "trap_exit" in me.sys(pid, "info")
+    assert me.sys(pid, "info")["received"] >= 1
     raises(supd_msg.Error, me.sys, peer("obey"), "get_state")
+
+
+def bounds():
+    """a mailbox that is full blocks its sender, drops, or ends its worker"""
+    for on_full in "block", "drop", "kill":
+        name = f"full-{on_full}"
+        pid = add(name, sys.argv[0], "role", "sleeper",
+                  more=f", mailbox: {{max_bytes: 64K, on_full: {on_full}}}")
+        ref = me.monitor(pid)
+        sent = 0
+        try:
+            while sent < 2000:
+                me.send(pid, bytes(1000), timeout=1)
+                sent += 1
+        except supd_msg.CallTimeout:
+            pass
+        if on_full == "kill":
+            assert down(ref) == "mailbox full"
+            continue
+        # A third party is not blocked.
+        assert me.sys(pid, "info", timeout=PATIENCE)["queued"] < 2000
+        assert (sent < 2000) == (on_full == "block"), sent
+        me.exit_to(pid, "wake up")
+        got = down(ref)
+        taken = int(got.split()[0])
+        assert taken == sent if on_full == "block" else 0 < taken < sent, \
+            (got, sent)
 
 
 def asynchronous():
@@ -470,7 +508,7 @@ def asynchronous():
 
 CASES = [names, to_oneself, nobody, calls, requests, selective, timers,
          after_data, links, exits, exit_order, flood_python, flood_c,
-         counter_c, large, server, server_crash, system, asynchronous]
+         counter_c, large, server, server_crash, system, bounds, asynchronous]
 
 
 def run_case(number):

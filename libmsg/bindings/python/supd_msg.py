@@ -390,13 +390,13 @@ class _Mailbox:
     def put(self, m):
         self.last += 1
         self.items[self.last] = m
-        self.bytes += len(m.body)
+        self.bytes += HEADER.size + len(m.body)
         if m.kind in ("down", "reply", "timeout"):
             self.by_ref[m.ref] = self.last
 
     def take(self, key):
         m = self.items.pop(key)
-        self.bytes -= len(m.body)
+        self.bytes -= HEADER.size + len(m.body)
         if self.by_ref.get(m.ref) == key:
             del self.by_ref[m.ref]
         return m
@@ -444,17 +444,15 @@ class _Connection:
 
     def flush(self):
         """Write what the kernel takes.  False if something is left."""
-        while self.out and not self.eof:
+        while self.out:
             try:
                 n = self.sock.send(self.out, socket.MSG_NOSIGNAL)
             except (BlockingIOError, InterruptedError):
                 return False
             except OSError:
-                self.eof = True
-                break
+                # It takes no more; but what it has sent may be unread.
+                n = len(self.out)
             del self.out[:n]
-        if self.eof:
-            self.out.clear()
         return True
 
     def fill(self):
@@ -511,11 +509,11 @@ class _Peer:
         self.seq = 0
         self.sent = 0
         self.acked = 0
+        self.lost = 0
         self.acked_seq = 0
         self.by_key = False    # the path of the last frame
-        self.barriers = set()  # unanswered
-        self.passed_seq = 0    # the last before an answered barrier
-        self.barrier_seq = {}
+        self.passed_seq = 0    # the last before an answered BARRIER
+        self.barrier_seq = {}  # of the one that is unanswered: its ref
         # What we have taken.
         self.taken_seq = 0
         self.taken = 0
@@ -526,13 +524,12 @@ class _Peer:
         self.bad = 0
 
     def room(self, size):
+        window = KEY_WINDOW if self.by_key else WINDOW
         under_way = self.sent - self.acked
-        if under_way == 0:
-            return True
-        if self.by_key:
-            return (under_way + size <= KEY_WINDOW and
-                    _after(self.seq, self.acked_seq) < KEY_FRAMES)
-        return under_way + size <= WINDOW
+        if self.by_key and _after(self.seq, self.acked_seq) >= KEY_FRAMES:
+            return False
+        # For less than half of a window no credit may come.
+        return under_way <= window / 2 or under_way + size <= window
 
     def settled(self):
         """Is all that was sent acknowledged, so that the path may change?"""
@@ -599,6 +596,7 @@ class Process:
         self.stats = dict.fromkeys(
             ("sent", "received", "dropped", "bad", "late"), 0)
         self._owner = os.getpid()
+        self._opened = False   # before, no frame may say that it is
         self._closed = False
         self._cut = False
         self._doom = None
@@ -657,18 +655,24 @@ class Process:
         return line
 
     def _join(self):
-        f = yield from self._ask(JOIN, body=S_JOIN.pack(os.getpid(), 0))
+        f = yield from self._ask(JOIN, then=self._on_welcome,
+                                 body=S_JOIN.pack(os.getpid(), 0))
         if f.type == RESULT:
             number = S_RESULT.unpack(f.body)[0]
             raise _failure(number, f"join supd: {os.strerror(number)}")
-        (pid, endpoint, path, self._secret, self._max_bytes, self._on_full,
-         _) = S_WELCOME.unpack(f.body)
-        self.pid = Pid(pid)
-        self.path = _text(path)
-        endpoint = _text(endpoint)
+        endpoint = _text(self._endpoint)
         if endpoint:
             self._listen(endpoint)
+        self._opened = True
         self._tell(OPENED)
+
+    def _on_welcome(self, f):
+        # At once: what comes next may be a message already.
+        if f.type == WELCOME:
+            (pid, self._endpoint, path, self._secret, self._max_bytes,
+             self._on_full, _) = S_WELCOME.unpack(f.body)
+            self.pid = Pid(pid)
+            self.path = _text(path)
 
     def _listen(self, endpoint):
         self._socket_path = endpoint.removeprefix("ipc://")
@@ -1063,7 +1067,7 @@ class Process:
             yield from self._send_direct(p, kind, flags, ref, body, size,
                                          deadline)
         self.stats["sent"] += 1
-        self._trace("out", kind, to, ref, flags, body)
+        self._trace("out", Frame(kind, flags, to, self.pid, ref, 0, 0, body))
 
     def _way(self, pid, kind, where=None):
         """The peer that can be sent to; None: by the lifeline."""
@@ -1302,8 +1306,9 @@ class Process:
             self._blame(p)
             return
         if seq == p.seq:
-            taken = p.sent  # what is missing was lost with a connection
-        p.acked = max(p.acked, taken)
+            # What is missing was lost with a connection.
+            p.lost = p.sent - taken
+        p.acked = max(p.acked, min(taken + p.lost, p.sent))
         if _after(seq, p.acked_seq) > 0:
             p.acked_seq = seq
 
@@ -1325,7 +1330,7 @@ class Process:
         if f.to != self.pid or f.sender == NOBODY:
             self.stats["bad"] += 1
             return
-        self._trace("in", f.type, f.sender, f.ref, f.flags, f.body)
+        self._trace("in", f)
         m = Message(_KINDS[f.type], f.sender, f.ref, f.flags & CONTENT,
                     f.body, bool(f.flags & F_ERROR))
         if f.type == REPLY:
@@ -1336,12 +1341,22 @@ class Process:
                 a.answer = m
             else:
                 self._mailbox.put(m)
-        elif self._on_full != BLOCK and self._full():
-            self.stats["dropped"] += 1
-            if self._on_full == KILL:
-                self._doom = "mailbox_full"
-        else:
+        elif self._has_room(f):
             self._mailbox.put(m)
+        else:
+            self.stats["dropped"] += 1
+
+    def _has_room(self, f):
+        """May a message come in?  What blocks is that no credit is given."""
+        after = self._mailbox.bytes + HEADER.size + len(f.body)
+        if self._max_bytes == 0 or f.sender == self.pid or \
+                after <= self._max_bytes:
+            return True
+        if self._on_full == KILL:
+            self._doom = self._doom or "mailbox full"
+        # Those for whom supd relays have no credit that could end.
+        return self._on_full != DROP and \
+            (f.seq != 0 or after <= 2 * self._max_bytes)
 
     def _on_down(self, f):
         self._ended(f.sender)
@@ -1751,25 +1766,23 @@ class Process:
 
     def _tell_stats(self):
         now = time.monotonic()
-        if now < self._told_at + 1 or self._cut or self.pid == NOBODY:
+        if now < self._told_at + 1 or self._cut or not self._opened:
             return
         n = self._counted()
         if n != self._told:
             self._told, self._told_at = n, now
             self._tell(STATS, body=S_STATS.pack(*n))
 
-    def _trace(self, way, kind, who, ref, flags, body):
+    def _trace(self, way, f):
         if not self._tracing or self._cut:
             return
-        value = body[:1024]
-        if flags & CONTENT == MSGPACK and len(body) <= 1024:
+        told = {"dir": way, "kind": _KINDS[f.type], "from": str(f.sender),
+                "to": str(f.to), "len": len(f.body), "lost": 0}
+        if f.flags & CONTENT == MSGPACK and len(f.body) <= 4096:
             try:
-                value = _unpack(body)
+                told["body"] = _unpack(f.body)
             except BadMessage:
                 pass
-        told = {"event": way, "kind": _KINDS[kind],
-                "to" if way == "out" else "from": str(who), "ref": str(ref),
-                "payload": value}
         self._tell(TRACE, flags=MSGPACK, body=msgpack.packb(told))
 
     # -- sys
@@ -1785,18 +1798,19 @@ class Process:
         elif op == "trace" and len(args) == 1:
             self._tracing = bool(args[0])
             self._answer(f, True)
-        elif self._serves:
+        elif self._serves and f.sender.is_guest:
             self._sys.append((f, op, args))
+        elif self._serves:
+            # In its turn after what that worker has sent before.
+            m = Message("system", f.sender, f.ref, 0, b"")
+            m._value = f, op, args
+            self._mailbox.put(m)
         else:
             self._answer_error(f, errno.EOPNOTSUPP, "this worker is no "
                                "server")
 
     def _info(self):
-        n = self.counters()
-        return {"trap_exit": self._trapping, **n,
-                "links": [str(p) for p in sorted(self._links)],
-                "monitors": len(self._monitors),
-                "timers": len(self._armed)}
+        return {**self.counters(), "lossless": True}
 
     def _answer(self, f, value):
         if f.ref == 0 or self._cut:
@@ -1823,11 +1837,13 @@ class Process:
                 return self._sys.popleft(), None
             if only_sys:
                 key = self._mailbox.find(
-                    lambda m: m.kind == "exit" and m.sender == SUPERVISOR)
+                    lambda m: m.kind == "system" or
+                    (m.kind == "exit" and m.sender == SUPERVISOR))
             else:
                 key = next(iter(self._mailbox.items), None)
             if key is not None:
-                return None, self._take_message(key)
+                m = self._take_message(key)
+                return (m.value, None) if m.kind == "system" else (None, m)
             if self._cut:
                 raise Disconnected(errno.EPIPE, "supd has gone")
             if looked and deadline is not None and \

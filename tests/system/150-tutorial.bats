@@ -33,11 +33,13 @@ answers() {
 	tree "tally: tally"
 	says tally '["value"]' 0
 	says tally '["increment"]' 1
-	says tally '["increment"]' 2
-	says tally '["decrement"]' 1
+	run_supctl send tally '["increment"]'
+	run_supctl cast tally '["decrement"]'
+	run_supctl send tally '["increment"]'
+	says tally '["value"]' 2
 	# What it does not know it drops, and goes on.
-	says tally '"noise"' 1
-	says tally '["value"]' 1
+	run_supctl send tally '"noise"'
+	says tally '["value"]' 2
 }
 
 @test "kv: put, get, delete, get_state, set_state" {

@@ -62,7 +62,7 @@ struct msg_next {
 	char tag[MSG_TAG_MAX + 1];
 };
 
-/* From init: it has begun; it does not want to run (supd: as `enabled: false`);
+/* From init: it has begun; it does not want to run, and ends with "ignore";
  * it cannot run, quietly; each with a reason as msg_exit(). */
 struct msg_next msg_next_ok(void);
 struct msg_next msg_next_ignore(void);

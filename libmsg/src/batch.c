@@ -68,6 +68,13 @@ batch_drop(struct peer *p)
 	p->batch_len = 0;
 }
 
+void
+batch_fini(void)
+{
+	free(spare);
+	spare = NULL;
+}
+
 bool
 batch_room(const struct peer *p, enum path path, size_t size)
 {

@@ -197,8 +197,9 @@ void batch_flush_all(void);
 must_check int batch_alone(struct peer *p, enum path path,
     struct proto_frame *h, const void *body, size_t len);
 
-/* Forget what waits. */
+/* Forget what waits; and, when nothing does, release what was kept. */
 void batch_drop(struct peer *p);
+void batch_fini(void);
 
 /*
  * Say something about the connection, without a seq, as soon as it can be; by

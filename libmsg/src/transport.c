@@ -599,6 +599,7 @@ transport_close(int64_t deadline_ns)
 	}
 	carrier.rep = carrier.rep_fd = -1;
 	peers_fini();
+	batch_fini();
 	n_dead = 0;
 	return ret;
 }

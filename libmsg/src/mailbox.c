@@ -107,19 +107,19 @@ mailbox_take(struct item *it)
 	return queue_take_ref(&mailbox.queue, it->h.ref);
 }
 
-/* Has it more than its configuration says, with so much more? */
+/* Is there no room for so much more?  One message has always room. */
 static bool
-beyond(size_t more, uint64_t max)
+beyond(uint64_t has, size_t more)
 {
-	return max != 0 && mailbox.queue.n > 0 &&
-	       mailbox.queue.bytes + more > max;
+	return mailbox.max_bytes != 0 && has > 0 &&
+	       has + more > mailbox.max_bytes;
 }
 
 /*
  * A message of a worker or guest; news and answers, which we have asked for,
  * are not bounded.  Where senders are to block they get no credit, and what
- * they had is taken; but guests and other users have no credit, so for what
- * supd relays there is twice the room, and no more.
+ * they had is taken; but guests and other users know no credit, so what supd
+ * relays has a room of its own, of the same size.
  */
 static void
 store_bounded(enum msg_kind kind, const struct proto_frame *h, const void *body,
@@ -127,18 +127,24 @@ store_bounded(enum msg_kind kind, const struct proto_frame *h, const void *body,
 {
 	static const char full[] = "mailbox full";
 	size_t more = PROTO_HEADER_SIZE + len;
-	bool drop = false;
+	bool relayed = h->seq == 0 && h->from != mailbox.self, drop = false;
+	struct item *it;
 
-	if (h->from != mailbox.self && beyond(more, mailbox.max_bytes)) {
-		if (mailbox.on_full == PROTO_KILL)
+	if (mailbox.on_full == PROTO_BLOCK)
+		drop = relayed && beyond(mailbox.queue.relayed_bytes, more);
+	else if (h->from != mailbox.self && beyond(mailbox.queue.bytes, more)) {
+		drop = mailbox.on_full == PROTO_DROP;
+		if (!drop)
 			exit_doom(full, strlen(full), false);
-		drop = mailbox.on_full == PROTO_DROP ||
-		       (h->seq == 0 && beyond(more, 2 * mailbox.max_bytes));
 	}
-	if (drop)
+	it = drop ? NULL : item_new(kind, h, body, len);
+	if (it != NULL) {
+		it->relayed = relayed;
+		mailbox_put(it, false);
+	} else if (drop)
 		mailbox.stats.dropped++;
 	else
-		mailbox_store(kind, h, body, len, false);
+		mailbox.stats.bad++;
 }
 
 void

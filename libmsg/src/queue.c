@@ -37,7 +37,7 @@ item_new(enum msg_kind kind, const struct proto_frame *h, const void *body,
 	if (it == NULL)
 		return NULL;
 	it->kind = (uint8_t)kind;
-	it->indexed = it->response = false;
+	it->indexed = it->response = it->relayed = false;
 	it->h = *h;
 	it->len = len;
 	if (len > 0)
@@ -56,6 +56,8 @@ queue_put(struct queue *q, struct item *it, bool indexed)
 	TAILQ_INSERT_TAIL(&q->items, it, entry);
 	q->n++;
 	q->bytes += PROTO_HEADER_SIZE + it->len;
+	if (it->relayed)
+		q->relayed_bytes += PROTO_HEADER_SIZE + it->len;
 }
 
 static struct item *
@@ -68,6 +70,8 @@ take(struct queue *q, struct item *it)
 	TAILQ_REMOVE(&q->items, it, entry);
 	q->n--;
 	q->bytes -= PROTO_HEADER_SIZE + it->len;
+	if (it->relayed)
+		q->relayed_bytes -= PROTO_HEADER_SIZE + it->len;
 	return it;
 }
 

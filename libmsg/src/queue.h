@@ -31,6 +31,7 @@ struct item {
 	uint8_t kind;    /* enum msg_kind */
 	bool indexed;    /* found by ref */
 	bool response;   /* to a request, also when it is a MSG_DOWN */
+	bool relayed;    /* by supd: whoever sent it knows no credit */
 	struct proto_frame h;
 	size_t len;
 	char body[]; /* and a NUL */
@@ -43,6 +44,7 @@ struct queue {
 	uint64_t arrivals;
 	uint64_t first_ref, last_ref; /* the refs that we have given out */
 	uint64_t n, bytes;            /* with a header for each */
+	uint64_t relayed_bytes;       /* of those, relayed */
 	uint64_t steps;               /* items that matching has looked at */
 };
 

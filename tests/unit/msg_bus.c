@@ -38,6 +38,10 @@ static struct {
 static struct {
 	int one, other; /* slots; 0: free */
 } links[NAMES_MAX];
+static struct {
+	uint64_t max_bytes;
+	enum proto_on_full on_full;
+} bounds;
 static char dir[64];
 static struct {
 	bool come;
@@ -68,6 +72,7 @@ bus_setup(void **state)
 	memset(names, 0, sizeof(names));
 	memset(monitors, 0, sizeof(monitors));
 	memset(links, 0, sizeof(links));
+	memset(&bounds, 0, sizeof(bounds));
 	n_workers = 0;
 	reply.come = false;
 	strcpy(dir, "/tmp/msg-test.XXXXXX");
@@ -139,6 +144,13 @@ bus_proof(int from, int to)
 
 	secret(to, s);
 	return proto_proof(s, BUS_PID(from), BUS_PID(to));
+}
+
+void
+bus_bounds(uint64_t max_bytes, enum proto_on_full on_full)
+{
+	bounds.max_bytes = max_bytes;
+	bounds.on_full = on_full;
 }
 
 void
@@ -372,6 +384,8 @@ on_frame(int slot, const struct proto_frame *h, const void *body, size_t len)
 	text[len] = '\0';
 	switch (h->type) {
 	case PROTO_JOIN:
+		w.max_bytes = bounds.max_bytes;
+		w.on_full = bounds.on_full;
 		endpoint(slot, w.endpoint);
 		secret(slot, w.secret);
 		snprintf(w.path, sizeof(w.path), "root/w%d", slot);

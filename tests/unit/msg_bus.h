@@ -43,6 +43,9 @@ int bus_teardown(void **state);
  */
 int bus_start(int (*work)(void));
 
+/* The mailboxes of those who join from now on; 0: unbounded. */
+void bus_bounds(uint64_t max_bytes, enum proto_on_full on_full);
+
 /* It runs as another user: what others send it is relayed, and its answers. */
 void bus_separate(int slot);
 

@@ -55,6 +55,7 @@ struct bus {
 	struct spawn_tree spawns;
 	struct mailboxes mailboxes;
 	struct control control;
+	TAILQ_HEAD(, peer) keepers; /* who have a kept_name */
 	struct sys sys;
 	int32_t supd_pid; /* the keeper's */
 	int exit_code;

@@ -20,7 +20,7 @@
 static bool
 find_target(struct request *r, const json_t *params, struct target *ret)
 {
-	if (!target_param(r, params, ret))
+	if (!target_message(r, params, ret))
 		return false;
 	if (!target_talks(ret)) {
 		request_fail(r, CTL_NO_NAME,

@@ -159,6 +159,7 @@ lifeline_writable(evutil_socket_t fd, short what, void *arg)
 		free(o);
 	}
 	answers_flush(l);
+	keep_flow(l->peer);
 }
 
 static bool
@@ -556,6 +557,7 @@ handle_packet(struct lifeline *l, const char *buf, size_t len)
 	/* Any word after JOIN says that it has bound its mailbox. */
 	if (l->joined && !l->opened) {
 		l->opened = true;
+		keep_flow(l->peer);
 		resolve_answer(l->peer);
 	}
 	return handlers[h.type].fn(l->peer, &h, body, body_len);

@@ -3,6 +3,7 @@
 
 #include "bus/bus.h"
 #include "bus/jsonrpc.h"
+#include "bus/keep.h"
 #include "bus/lifeline.h"
 #include "bus/target.h"
 
@@ -105,12 +106,36 @@ monitor_new(struct bus *b, struct peer *owner, uint64_t ref, uint64_t target,
 	return true;
 }
 
+/* Of the incarnation that is there, else of the next. */
+static bool
+add_kept(struct bus *b, struct peer *owner, uint64_t ref, uint64_t target)
+{
+	struct peer *p = keep_peer(b, target);
+	struct monitor key = { .owner = peer_pid(owner), .ref = ref }, *m;
+	const char *fault;
+
+	if (!monitor_new(b, owner, ref, keep_pid(p), false, &fault))
+		return false;
+	if (fault != NULL) {
+		send_down(owner, ref, target, fault);
+		return true;
+	}
+	m = RB_FIND(owner_tree, &b->monitors.by_owner, &key);
+	if (m != NULL)
+		m->as = target;
+	if (p->live)
+		monitors_keep(b, p, keep_pid(p));
+	return true;
+}
+
 bool
 monitors_add(struct bus *b, struct peer *owner, uint64_t ref, uint64_t target)
 {
 	const char *fault;
 	struct target t;
 
+	if (keep_peer(b, target) != NULL)
+		return add_kept(b, owner, ref, target);
 	if (!target_of(b, target, &t)) {
 		send_down(owner, ref, target, "noproc");
 		return true;
@@ -149,6 +174,20 @@ monitors_subscribe(struct bus *b, struct peer *owner, uint64_t to)
 }
 
 void
+monitors_keep(struct bus *b, struct peer *p, uint64_t last)
+{
+	struct monitor key = { .target = last }, *m;
+
+	while (
+	    (m = RB_NFIND(target_tree, &b->monitors.by_target, &key)) != NULL &&
+	    m->target == last) {
+		RB_REMOVE(target_tree, &b->monitors.by_target, m);
+		m->target = peer_pid(p);
+		RB_INSERT(target_tree, &b->monitors.by_target, m);
+	}
+}
+
+void
 monitors_ended(struct bus *b, uint64_t pid, const char *reason)
 {
 	struct monitor key = { .owner = pid }, *m;
@@ -168,7 +207,7 @@ monitors_ended(struct bus *b, uint64_t pid, const char *reason)
 			.to = m->owner,
 			.from = pid,
 		};
-		uint64_t ref = m->ref;
+		uint64_t ref = m->ref, as = m->as != 0 ? m->as : pid;
 		bool is_gone = m->gone;
 
 		monitor_free(b, m);
@@ -177,7 +216,7 @@ monitors_ended(struct bus *b, uint64_t pid, const char *reason)
 		if (is_gone)
 			lifeline_send(owner->line, &gone, NULL, 0);
 		else
-			send_down(owner, ref, pid, reason);
+			send_down(owner, ref, as, reason);
 	}
 }
 

@@ -21,6 +21,7 @@ struct peer;
 struct monitor {
 	RB_ENTRY(monitor) by_owner, by_target;
 	uint64_t owner, target;
+	uint64_t as;  /* what the owner calls the target, if not that; or 0 */
 	uint64_t ref; /* of a GONE: the target */
 	bool gone;
 };
@@ -50,6 +51,9 @@ void monitors_subscribe(struct bus *b, struct peer *owner, uint64_t target);
  */
 json_t *monitors_json(struct bus *b, uint64_t pid);
 json_t *monitors_by_json(struct bus *b, uint64_t pid);
+
+/* The next incarnation of p, which `last` stood for, is there: keep.h. */
+void monitors_keep(struct bus *b, struct peer *p, uint64_t last);
 
 /* A worker or guest has ended: forget what it wanted, tell those who wanted to
  * hear. */

@@ -124,6 +124,7 @@ peers_make(struct bus *b, uint32_t slot)
 	TAILQ_INIT(&p->held);
 	p->bus = b;
 	p->slot = slot;
+	TAILQ_INIT(&p->kept);
 	TAILQ_INIT(&p->sys_asked);
 	TAILQ_INIT(&p->sys_owed);
 	b->peers.slot[slot] = p;
@@ -209,6 +210,7 @@ peer_end(struct peer *p, const char *reason, bool by_exit)
 	beat_reset(p);
 	exits_reset(p);
 	mailbox_unlink(b, p);
+	keep_ended(p);
 	names_purge(b, p);
 	p->live = false;
 	if (by_exit && p->declared != NULL) /* D10 */
@@ -300,6 +302,7 @@ void
 peers_proc(struct bus *b, const struct wire_proc *w)
 {
 	struct peer *p = peers_make(b, w->slot);
+	uint64_t last;
 
 	if (p == NULL)
 		return;
@@ -307,8 +310,10 @@ peers_proc(struct bus *b, const struct wire_proc *w)
 		peer_end(p, "noconnection", false);
 	p->uid = w->uid;
 	peer_set_path(p, w->path);
+	last = keep_pid(p);
 	p->inc = w->inc;
 	p->live = true;
+	monitors_keep(b, p, last);
 	arc4random_buf(p->secret, sizeof(p->secret));
 	p->ready_told = false;
 	if (p->early != NULL && p->early->inc < p->inc) {
@@ -370,6 +375,8 @@ peer_free(struct peer *p)
 	resolve_answer(p);
 	command_ended(p);
 	sys_ended(b, p, "noconnection");
+	keep_free(p);
+	monitors_ended(b, keep_pid(p), "noproc");
 	lifeline_free(p->line);
 	lifeline_free(p->early);
 	names_purge(b, p);

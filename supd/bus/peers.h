@@ -3,6 +3,7 @@
 #define BUS_PEERS_H
 
 #include "base/attr.h"
+#include "bus/keep.h"
 #include "bus/resolve.h"
 #include "bus/sys.h"
 #include "proto/proto.h"
@@ -53,8 +54,16 @@ struct peer {
 	uint8_t secret[PROTO_SECRET_SIZE]; /* its mailbox's, of inc */
 	uint64_t max_bytes;                /* of its mailbox */
 	uint32_t on_full;                  /* enum proto_on_full */
-	bool keeps;                        /* on_restart: keep */
-	struct proto_stats *stats;         /* what it last told, or NULL */
+	struct kept_list kept;             /* for the next incarnation: */
+	size_t kept_bytes;
+	uint32_t n_kept;
+	bool keep_asked; /* has it read what was passed on? */
+	bool keep_again; /* more was passed on since */
+	bool keep_full;  /* that was told */
+	char *kept_name; /* of the incarnation before, or NULL */
+	TAILQ_ENTRY(peer) of_keepers;
+	bool keeps;                /* on_restart: keep */
+	struct proto_stats *stats; /* what it last told, or NULL */
 	uint32_t n_held;
 	struct held_list held;   /* who waits for its mailbox */
 	struct event *expecting; /* it may come, or NULL */

@@ -3,6 +3,7 @@
 
 #include "bus/bus.h"
 #include "bus/guest.h"
+#include "bus/keep.h"
 #include "bus/lifeline.h"
 #include "bus/target.h"
 
@@ -52,6 +53,12 @@ relay_frame(struct peer *from, const struct proto_frame *h, const void *body,
 	f.from = peer_pid(from);
 	if (PROTO_PID_SLOT(h->to) == PROTO_GUEST_SLOT) {
 		relay_guest(from, &f, body, len);
+		return true;
+	}
+	to = keep_peer(b, h->to);
+	if (to != NULL) {
+		if (!keep_put(to, &f, body, len))
+			relay_failed(from, h, "busy: too much waits for it");
 		return true;
 	}
 	to = peers_by_pid(b, h->to);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "bus/bus.h"
+#include "bus/keep.h"
 #include "bus/lifeline.h"
 #include "bus/target.h"
 
@@ -23,7 +24,7 @@ answer(struct peer *p, uint64_t ref, const struct proto_resolved *r)
 		.ref = ref,
 	};
 
-	if (r->pid != 0)
+	if (r->pid != 0 && !keep_is(r->pid))
 		monitors_subscribe(p->bus, p, r->pid);
 	lifeline_send(p->line, &f, r, sizeof(*r));
 }
@@ -113,14 +114,21 @@ resolve_frame(
 {
 	struct bus *b = p->bus;
 	struct proto_resolved r = { 0 };
+	struct peer *kept = NULL;
 	struct target t = { 0 };
 	char text[PROTO_PATH_MAX];
 
 	if (h->to != 0 && len == 0)
 		(void)target_of(b, h->to, &t);
-	else if (lifeline_text(body, len, sizeof(text) - 1, text))
-		(void)target_find(b, text, &t);
-	if (t.peer != NULL) {
+	else if (lifeline_text(body, len, sizeof(text) - 1, text)) {
+		kept = keep_find(b, text);
+		if (kept == NULL)
+			(void)target_find(b, text, &t);
+	}
+	if (kept != NULL && !kept->keep_full) {
+		r.pid = keep_pid(kept);
+		r.error = EACCES;
+	} else if (t.peer != NULL) {
 		r = way(p, t.peer);
 		if (r.error == ENOTCONN && hold(t.peer, p, h->ref))
 			return true;

@@ -217,6 +217,7 @@ bus_init(struct bus *b)
 	RB_INIT(&b->control.requests);
 	RB_INIT(&b->sys.asks);
 	TAILQ_INIT(&b->mailboxes.dirs);
+	TAILQ_INIT(&b->keepers);
 	TAILQ_INIT(&b->control.clients);
 	TAILQ_INIT(&b->control.graves);
 	TAILQ_INIT(&b->control.event_followers);

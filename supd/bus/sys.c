@@ -4,6 +4,7 @@
 #include "bus/allow.h"
 #include "bus/answers.h"
 #include "bus/bus.h"
+#include "bus/keep.h"
 #include "bus/lifeline.h"
 #include "bus/pack.h"
 
@@ -48,7 +49,7 @@ static void
 sys_done(struct bus *b, struct sys_ask *a, int error, const char *text)
 {
 	struct request *r = a->request;
-	struct peer *asker = a->asker;
+	struct peer *asker = a->asker, *target = a->target;
 	uint64_t ref = a->asker_ref, from = peer_pid(a->target);
 	struct buf body = a->body;
 
@@ -57,6 +58,8 @@ sys_done(struct bus *b, struct sys_ask *a, int error, const char *text)
 	sys_free(b, a);
 	if (r != NULL)
 		r->on_sys(r, error, text, &body);
+	else if (asker == NULL)
+		keep_passed(target);
 	else if (error == 0)
 		answers_put(asker, ref, from, body.data, body.len);
 	else
@@ -239,6 +242,23 @@ sys_request(
 		return 0;
 	sys_free(target->bus, a);
 	return -EAGAIN;
+}
+
+bool
+sys_ask_passed(struct peer *target)
+{
+	cleanup_(buf_fini) struct buf body = { 0 };
+	struct sys_ask *a;
+
+	if (!put_question(&body, "info", NULL))
+		return false;
+	a = sys_new(target->bus, target);
+	if (a == NULL)
+		return false;
+	if (sys_send(target, PROTO_SUPERVISOR, 0, a->ref, body.data, body.len))
+		return true;
+	sys_free(target->bus, a);
+	return false;
 }
 
 void

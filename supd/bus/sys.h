@@ -63,6 +63,12 @@ bool sys_answer(
 must_check int sys_request(
     struct request *r, struct peer *target, const char *op, const json_t *args);
 
+/*
+ * Ask a worker something that its libmsg answers at once; keep_passed() hears
+ * of the answer.  False: it cannot be asked.
+ */
+bool sys_ask_passed(struct peer *target);
+
 /* Say something that needs no answer. */
 void sys_tell(struct peer *target, const char *op, const json_t *args);
 

@@ -3,6 +3,7 @@
 
 #include "bus/bus.h"
 #include "bus/inbox.h"
+#include "bus/keep.h"
 #include "bus/lifeline.h"
 #include "bus/methods.h"
 
@@ -85,8 +86,25 @@ target_param(struct request *r, const json_t *params, struct target *ret)
 }
 
 bool
+target_message(struct request *r, const json_t *params, struct target *ret)
+{
+	const char *name;
+
+	if (!param_path(r, params, "name", true, &name))
+		return false;
+	*ret = (struct target){ .kept = true };
+	ret->peer = keep_find(r->client->bus, name);
+	if (ret->peer == NULL)
+		return target_param(r, params, ret);
+	ret->pid = keep_pid(ret->peer);
+	return true;
+}
+
+bool
 target_talks(const struct target *t)
 {
+	if (t->kept)
+		return true;
 	return t->peer != NULL ? peer_joined(t->peer)
 	                       : t->guest != NULL && t->guest->inbox != NULL;
 }
@@ -109,6 +127,8 @@ bool
 target_put(const struct target *t, const struct proto_frame *h,
     const void *body, size_t len)
 {
+	if (t->kept)
+		return keep_put(t->peer, h, body, len);
 	if (t->peer != NULL)
 		return lifeline_relay(t->peer->line, h, body, len);
 	return t->guest == NULL || inbox_put(t->guest, h, body, len);

@@ -17,6 +17,7 @@ struct target {
 	uint64_t pid;
 	struct peer *peer;    /* one of the two; or NULL: */
 	struct client *guest; /* neither, it does not live */
+	bool kept;            /* peer: for its next incarnation, see keep.h */
 };
 
 /* By pid; by name, path or "<slot.inc>".  False: nobody, and so says *ret. */
@@ -25,6 +26,10 @@ bool target_find(struct bus *b, const char *text, struct target *ret);
 
 /* By the `name` of a request; false: the request has failed. */
 must_check bool target_param(
+    struct request *r, const json_t *params, struct target *ret);
+
+/* The same for a message, which may be kept until the worker is back. */
+must_check bool target_message(
     struct request *r, const json_t *params, struct target *ret);
 
 /* Can it take messages? */

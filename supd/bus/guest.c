@@ -267,8 +267,8 @@ guest_ended(struct bus *b, uint64_t pid, const char *path, const char *reason)
 				r->on_down(r, pid_json(pid), path, reason);
 			else
 				request_fail(r, CTL_FAILED,
-				    "%s ended before it answered: %s", path,
-				    reason);
+				    "%s ended before it answered: %s",
+				    path != NULL ? path : r->path, reason);
 		}
 	}
 }

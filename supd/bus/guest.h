@@ -31,7 +31,8 @@ void guest_reply(
 void guest_exit_signal(
     struct peer *from, const struct proto_frame *h, const char *reason);
 
-/* This worker or guest has ended: it answers no calls; tell its monitors. */
+/* This worker, or guest (path NULL), has ended: it answers no calls; tell its
+ * monitors. */
 void guest_ended(
     struct bus *b, uint64_t pid, const char *path, const char *reason);
 

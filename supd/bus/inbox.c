@@ -159,7 +159,7 @@ inbox_ended(struct client *c)
 	struct letter *l;
 
 	names_purge_guest(c->bus, c);
-	guest_ended(c->bus, c->guest, "a client", "normal");
+	guest_ended(c->bus, c->guest, NULL, "normal");
 	monitors_ended(c->bus, c->guest, "normal");
 	if (in == NULL)
 		return;

@@ -156,6 +156,13 @@ parse_line(struct client *c, size_t len, json_t **ret_msg)
 	return 0;
 }
 
+bool
+client_has_line(const struct client *c)
+{
+	return c->in.len > c->seen &&
+	       memchr(c->in.data + c->seen, '\n', c->in.len - c->seen) != NULL;
+}
+
 /* Read more; 0 or -errno. */
 static int
 fill(struct client *c)

@@ -51,6 +51,9 @@ must_check int client_send(
  */
 must_check int client_recv(struct client *c, json_t **ret_msg);
 
+/* Is there one that client_recv() gives without waiting? */
+bool client_has_line(const struct client *c);
+
 /*
  * Wait until the process that listens on the socket has ended, which is later
  * than the end of this connection.  Returns 0, -ETIMEDOUT or -errno.

@@ -14,7 +14,7 @@ ctl_errx(const struct ctl *c, const char *fmt, ...)
 	va_list ap;
 
 	fflush(c->out);
-	fputs("supctl: ", c->err);
+	fprintf(c->err, "%s: ", c->program != NULL ? c->program : "supctl");
 	va_start(ap, fmt);
 	vfprintf(c->err, fmt, ap);
 	va_end(ap);

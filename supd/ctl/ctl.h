@@ -27,6 +27,7 @@ struct verb;
 
 struct ctl {
 	const struct verb *verb;
+	const char *program; /* for messages; NULL: supctl */
 	FILE *out, *err;
 	char socket[256];
 	bool json, quiet, color;
@@ -47,7 +48,7 @@ struct ctl {
 	struct client client;
 };
 
-/* "supctl: ..." on c->err. */
+/* "supctl: ...", or another program's name, on c->err. */
 printf_(2, 3) void ctl_errx(const struct ctl *c, const char *fmt, ...);
 /* Prose on c->out, unless -q or --json. */
 printf_(2, 3) void ctl_say(const struct ctl *c, const char *fmt, ...);

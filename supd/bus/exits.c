@@ -88,6 +88,8 @@ doom(struct peer *p, const char *reason, bool by_frame)
 static void
 kill_now(struct peer *p)
 {
+	if (p->exiting != NULL && p->exiting->timer == NULL)
+		return; /* it is being killed */
 	doom(p, "killed", false);
 	if (p->exiting != NULL && p->exiting->timer != NULL) {
 		event_free(p->exiting->timer);
@@ -148,13 +150,14 @@ exits_send(struct bus *b, uint64_t from, uint64_t to, const char *reason,
 void
 exits_trap(struct peer *p, bool on)
 {
-	struct wire_traps w = { .slot = p->slot, .on = on, .inc = p->inc };
+	struct wire_id w = { .slot = p->slot, .inc = p->inc };
 
 	if (on && p->exiting != NULL && p->exiting->by_frame)
 		exits_reset(p); /* it was a message */
-	if (p->traps == on)
-		return;
 	p->traps = on;
+	if (!on || p->traps_told)
+		return;
+	p->traps_told = true;
 	bus_send(&p->bus->engine, WIRE_TRAPS, 0, &w, NULL, 0);
 }
 

@@ -22,8 +22,8 @@
 #include <sys/uio.h>
 
 #define FRAMES_PER_TURN 32
+#define DECLARED_MAX    16   /* it may think again, but not for ever */
 #define DRAIN_FRAMES    8192 /* more than a socket buffer can hold */
-#define DECLARED_MAX    63
 
 static void lifeline_readable(evutil_socket_t fd, short what, void *arg);
 static void lifeline_writable(evutil_socket_t fd, short what, void *arg);
@@ -348,21 +348,27 @@ on_alive(
 	return true;
 }
 
+/* The engine judges the end by it, so who waits is answered by the engine. */
 static bool
 on_reason(
     struct peer *p, const struct proto_frame *h, const void *body, size_t len)
 {
+	struct wire_declared w = { .slot = p->slot, .inc = p->inc };
 	char *copy;
 
-	if (len == 0 || len > DECLARED_MAX)
+	if (len == 0 || len > PROTO_REASON_MAX || !text_is_utf8(body, len) ||
+	    p->n_declared >= DECLARED_MAX)
 		return false;
+	p->n_declared++;
 	copy = text_clean(body, len);
-	if (copy != NULL) {
-		free(p->declared);
-		p->declared = copy;
+	if (copy == NULL) {
+		lifeline_result(p->line, h->ref, ENOMEM);
+		return true;
 	}
-	if (h->ref != 0)
-		lifeline_result(p->line, h->ref, copy != NULL ? 0 : ENOMEM);
+	free(p->declared);
+	p->declared = copy;
+	strlcpy(w.reason, copy, sizeof(w.reason));
+	bus_send(&p->bus->engine, WIRE_DECLARED, h->ref, &w, NULL, 0);
 	return true;
 }
 

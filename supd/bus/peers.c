@@ -228,7 +228,8 @@ peer_end(struct peer *p, const char *reason, bool by_exit)
 	p->os_pid = 0;
 	p->ready_told = false;
 	p->n_watches = 0;
-	p->traps = false;
+	p->traps = p->traps_told = false;
+	p->n_declared = 0;
 	p->n_spawns = 0;
 	free(take_ptr(p->declared));
 	free(take_ptr(p->status));
@@ -334,6 +335,17 @@ peers_dead(struct bus *b, const struct wire_dead *w)
 
 	if (p != NULL && p->live && p->inc == w->inc)
 		peer_end(p, w->reason, w->by_exit != 0);
+}
+
+/* Its reason has arrived: it may end now. */
+void
+peers_heard(struct bus *b, const struct wire_hdr *h)
+{
+	const struct wire_id *w = wire_body(h);
+	struct peer *p = peers_get(b, w->slot);
+
+	if (p != NULL && p->live && p->inc == w->inc && h->tag != 0)
+		lifeline_result(p->line, h->tag, 0);
 }
 
 void

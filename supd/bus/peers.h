@@ -45,8 +45,10 @@ struct peer {
 	bool live;         /* between PROC and DEAD */
 	bool ready_told;   /* WIRE_READY was sent for inc */
 	bool in_tree;
-	bool dirty; /* a new status text waits */
-	bool traps; /* it traps exits */
+	bool dirty;         /* a new status text waits */
+	bool traps;         /* it traps exits */
+	bool traps_told;    /* the engine asks us how to stop it */
+	uint8_t n_declared; /* REASONs of this incarnation */
 	int32_t os_pid;
 	uint32_t n_watches; /* monitors it has made */
 	uint32_t n_links;
@@ -123,6 +125,7 @@ void peers_prepare(struct bus *b, const struct wire_hdr *h);
 void peers_proc(struct bus *b, const struct wire_proc *w);
 void peers_dead(struct bus *b, const struct wire_dead *w);
 void peers_forget(struct bus *b, const struct wire_id *w);
+void peers_heard(struct bus *b, const struct wire_hdr *h);
 void peers_lifeline(
     struct bus *b, const struct wire_lifeline *w, int *fds, unsigned n_fds);
 

@@ -157,6 +157,8 @@ from_engine(struct bus *b, const struct wire_hdr *h, int *fds, unsigned n_fds)
 		peers_dead(b, wire_body(h));
 	else if (h->type == WIRE_FORGET)
 		peers_forget(b, wire_body(h));
+	else if (h->type == WIRE_HEARD)
+		peers_heard(b, h);
 	else if (h->type == WIRE_STOP)
 		exits_stop(b, wire_body(h));
 	else

@@ -46,8 +46,8 @@ enum event_kind {
 	EV_EXECED,          /* node, inc: it has become the program */
 	EV_SPAWN_FAILED,    /* node, inc, step, code (errno): it never ran */
 	EV_READY,           /* node, inc: READY_EVENT came true */
-	EV_EXITED,          /* node, inc, code, is_signal, core: ended, and its
-	                       process group is empty (D6) */
+	EV_EXITED,          /* node, inc, code, is_signal, core, declared: it
+	                       has ended, and its process group is empty (D6) */
 	EV_START_CHILD,     /* node: supervisor, child: a detached node, tag */
 	EV_RESTART_CHILD,   /* node: the stopped child, tag; or node:
 	                       supervisor, child: a detached node: the child
@@ -71,6 +71,18 @@ enum event_kind {
 	EV_KIND_N
 };
 
+/*
+ * What a program has said of its end before it came (D10): the shell knows the
+ * words, and whether they count.
+ */
+enum declared {
+	DECLARED_NOTHING,
+	DECLARED_NORMAL,
+	DECLARED_SHUTDOWN,
+	DECLARED_OTHER, /* a reason of its own: it has crashed */
+	DECLARED_N
+};
+
 struct event {
 	mono_t now; /* never before the previous event's */
 	enum event_kind kind;
@@ -82,6 +94,7 @@ struct event {
 	int32_t step;
 	bool is_signal; /* EV_EXITED: code is a signal, not an exit code */
 	bool core;
+	enum declared declared; /* EV_EXITED */
 };
 
 /* Which command of a worker runs; each run is an incarnation of its own. */

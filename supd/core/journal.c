@@ -213,7 +213,7 @@ static bool
 get_event(const void *body, struct event *ret)
 {
 	memcpy(ret, body, sizeof(*ret));
-	return ret->kind < EV_KIND_N;
+	return ret->kind < EV_KIND_N && ret->declared < DECLARED_N;
 }
 
 static bool

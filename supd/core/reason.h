@@ -61,6 +61,8 @@ struct reason {
 	                   itself */
 	uint8_t hook;   /* REASON_HOOK: enum proc_kind of engine.h */
 	bool core;      /* a core was dumped */
+	bool declared;  /* NORMAL, SHUTDOWN, EXIT, SIGNAL, EARLY: in its own
+	                   words, which the shell has */
 	int32_t code;   /* exit code, signal or errno */
 	int32_t step;   /* REASON_SPAWN: which step failed */
 	uint32_t child; /* REASON_CHILD: the node that failed */

@@ -311,7 +311,8 @@ engine_layout(void)
 		offsetof(struct node, name), offsetof(struct sup, cursor),
 		offsetof(struct worker, failure), PHASE_N, MODE_N, OUTCOME_N,
 		MSG_KIND_N, EV_KIND_N, CHILD_STATE_N, EFF_KIND_N, REPORT_KIND_N,
-		RESULT_N, REASON_N, WHY_N, STRATEGY_N, READY_KIND_N, GIVEUP_N };
+		RESULT_N, REASON_N, WHY_N, STRATEGY_N, READY_KIND_N, GIVEUP_N,
+		DECLARED_N };
 
 	return (uint32_t)checksum(0, is, sizeof(is));
 }

@@ -60,6 +60,19 @@ event_name(enum event_kind k)
 	return k < EV_KIND_N ? t[k] : "?";
 }
 
+static const char *
+declared(const struct event *ev)
+{
+	static const char *const t[DECLARED_N] = {
+		[DECLARED_NOTHING] = "",
+		[DECLARED_NORMAL] = ", declared normal",
+		[DECLARED_SHUTDOWN] = ", declared shutdown",
+		[DECLARED_OTHER] = ", declared a reason",
+	};
+
+	return ev->declared < DECLARED_N ? t[ev->declared] : "?";
+}
+
 const char *
 trace_event(
     const struct engine *e, const struct event *ev, char *buf, size_t len)
@@ -75,10 +88,10 @@ trace_event(
 	if (ev->kind == EV_EXITED && ev->is_signal)
 		snprintf(buf, len, "%s %" PRIu64 " %s %s%s", path, ev->inc,
 		    name, signal_name(ev->code, sig, sizeof(sig)),
-		    ev->core ? " (core)" : "");
+		    ev->core ? " (core)" : declared(ev));
 	else if (ev->kind == EV_EXITED)
-		snprintf(buf, len, "%s %" PRIu64 " %s exit %d", path, ev->inc,
-		    name, (int)ev->code);
+		snprintf(buf, len, "%s %" PRIu64 " %s exit %d%s", path, ev->inc,
+		    name, (int)ev->code, declared(ev));
 	else if (ev->kind == EV_SPAWN_FAILED)
 		snprintf(buf, len, "%s %" PRIu64 " %s step %d error %d", path,
 		    ev->inc, name, (int)ev->step, (int)ev->code);

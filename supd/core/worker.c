@@ -249,7 +249,7 @@ spawn_failed(struct engine *e, struct node *c, const struct event *ev)
 
 /* What an end means, when nobody asked for it (table 0.1). */
 static struct reason
-plain_reason(const struct worker_spec *spec, const struct event *ev)
+raw_reason(const struct worker_spec *spec, const struct event *ev)
 {
 	struct reason r = { .code = ev->code, .core = ev->core };
 
@@ -270,6 +270,32 @@ plain_reason(const struct worker_spec *spec, const struct event *ev)
 		r.kind = REASON_NORMAL;
 	else
 		r.kind = REASON_EXIT;
+	return r;
+}
+
+/* What it has declared counts, but for what the operator has ruled out. */
+static struct reason
+plain_reason(const struct worker_spec *spec, const struct event *ev)
+{
+	struct reason r = raw_reason(spec, ev);
+
+	if (r.kind == REASON_FATAL)
+		return r;
+	switch (ev->declared) {
+	case DECLARED_NOTHING:
+	case DECLARED_N:
+		return r;
+	case DECLARED_NORMAL:
+		r = (struct reason){ .kind = REASON_NORMAL };
+		break;
+	case DECLARED_SHUTDOWN:
+		r = (struct reason){ .kind = REASON_SHUTDOWN };
+		break;
+	case DECLARED_OTHER:
+		r.kind = ev->is_signal ? REASON_SIGNAL : REASON_EXIT;
+		break;
+	}
+	r.declared = true;
 	return r;
 }
 
@@ -308,6 +334,7 @@ unhealthy_reason(const struct node *c, const struct event *ev)
 
 	r.under = r.kind;
 	r.kind = REASON_UNHEALTHY;
+	r.declared = false;
 	r.why = (uint8_t)c->why;
 	return r;
 }

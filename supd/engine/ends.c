@@ -29,15 +29,30 @@ ends_reset(struct node *nd)
 	nd->told = 0;
 	free(nd->imposed);
 	nd->imposed = NULL;
+	free(nd->declared);
+	nd->declared = NULL;
 }
 
 void
-ends_traps(struct shell *sh, const struct wire_traps *m)
+ends_traps(struct shell *sh, const struct wire_id *m)
 {
 	struct node *nd = running(sh, m->slot, m->inc);
 
 	if (nd != NULL)
-		nd->traps = m->on != 0;
+		nd->traps = true;
+}
+
+void
+ends_declared(struct shell *sh, uint64_t tag, const struct wire_declared *m)
+{
+	struct node *nd = running(sh, m->slot, m->inc);
+	struct wire_id heard = { .slot = m->slot, .inc = m->inc };
+
+	if (nd != NULL) {
+		free(nd->declared);
+		nd->declared = strdup(m->reason);
+	}
+	run_send(sh, &sh->bus, WIRE_HEARD, tag, &heard, NULL, 0);
 }
 
 void
@@ -112,6 +127,26 @@ yielded(const struct node *nd, const struct wire_exited *m)
 	return m->status == 0 || m->status == 128 + SIGTERM;
 }
 
+/* The words that its end is called by, or NULL: those of table 0.1. */
+static const char *
+own_words(const struct node *nd, const struct wire_exited *m)
+{
+	if (yielded(nd, m))
+		return nd->imposed;
+	return m->is_signal ? NULL : nd->declared;
+}
+
+static enum declared
+class_of(const char *words)
+{
+	if (strcmp(words, "normal") == 0)
+		return DECLARED_NORMAL;
+	if (strcmp(words, "shutdown") == 0 ||
+	    strncmp(words, "shutdown: ", strlen("shutdown: ")) == 0)
+		return DECLARED_SHUTDOWN;
+	return DECLARED_OTHER;
+}
+
 static void
 end_text(
     const struct node *nd, const struct wire_exited *m, char *buf, size_t len)
@@ -122,9 +157,7 @@ end_text(
 		.core = m->core != 0,
 	};
 
-	if (nd != NULL && yielded(nd, m))
-		strlcpy(buf, nd->imposed, len);
-	else if (m->is_signal && m->status == SIGKILL)
+	if (m->is_signal && m->status == SIGKILL)
 		strlcpy(buf, "killed", len);
 	else if ((nd != NULL && obeyed(nd, m)) ||
 		 (m->is_signal && m->status == SIGTERM))
@@ -139,7 +172,7 @@ end_text(
 		reason_text(&r, buf, len);
 }
 
-void
+enum declared
 ends_tell(struct shell *sh, const struct wire_exited *m)
 {
 	struct wire_dead w = {
@@ -148,12 +181,22 @@ ends_tell(struct shell *sh, const struct wire_exited *m)
 		.by_exit = !m->is_signal,
 	};
 	struct node *nd = NULL;
+	const char *words = NULL;
 	char text[96];
 
 	if (tree_has(sh, m->slot) && !sh->nodes[m->slot].conf->is_sup &&
 	    sh->nodes[m->slot].main_inc == m->inc)
 		nd = &sh->nodes[m->slot];
+	if (nd != NULL) {
+		words = own_words(nd, m);
+		free(nd->own_words);
+		nd->own_words = words != NULL ? strdup(words) : NULL;
+	}
 	end_text(nd, m, text, sizeof(text));
-	strlcpy(w.reason, text, sizeof(w.reason));
+	strlcpy(w.reason, words != NULL ? words : text, sizeof(w.reason));
 	run_send(sh, &sh->bus, WIRE_DEAD, 0, &w, NULL, 0);
+	/* "killed" is SIGKILL, and the core knows what to make of that. */
+	if (words == NULL || (m->is_signal && strcmp(words, "killed") == 0))
+		return DECLARED_NOTHING;
+	return class_of(words);
 }

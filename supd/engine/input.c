@@ -142,7 +142,7 @@ on_exited(struct shell *sh, const struct wire_exited *m)
 		ends_tell(sh, m);
 	} else if (is_main(sh, m->slot, m->inc)) {
 		/* Before anything that could follow from it: D7. */
-		ends_tell(sh, m);
+		ev.declared = ends_tell(sh, m);
 		note_end(sh, m);
 	} else {
 		sh->nodes[m->slot].hook_pid = 0;
@@ -324,6 +324,9 @@ input_bus(struct shell *sh, const struct wire_hdr *h)
 		break;
 	case WIRE_TRAPS:
 		ends_traps(sh, m);
+		break;
+	case WIRE_DECLARED:
+		ends_declared(sh, h->tag, m);
 		break;
 	case WIRE_EXIT:
 		ends_signal(sh, m);

@@ -52,11 +52,13 @@ struct node {
 	uint64_t early_inc;          /* said it was ready before we knew */
 	int32_t hook_pid;            /* of a hook that runs, or 0 */
 	mono_t spawned_at, ended_at; /* of the program */
-	bool end_told; /* its end is recorded; its post_stop runs */
-	bool unwell;   /* it has said so itself (WATCHDOG=trigger) */
-	bool traps;    /* exits, so a stop is told to it as one */
-	uint64_t told; /* by stops: bit s: signal s */
-	char *imposed; /* what an exit signal is to end it for, or NULL */
+	bool end_told;   /* its end is recorded; its post_stop runs */
+	bool unwell;     /* it has said so itself (WATCHDOG=trigger) */
+	bool traps;      /* exits, or has: the bus knows */
+	uint64_t told;   /* by stops: bit s: signal s */
+	char *imposed;   /* what an exit signal is to end it for, or NULL */
+	char *declared;  /* what it says it will end for, or NULL */
+	char *own_words; /* of its last end, if that was declared, or NULL */
 	struct wire_exited exited; /* its last end; inc 0: none */
 	/* Answers still to come; also those meant for a former user. */
 	uint32_t log_owed, bus_owed;

@@ -163,6 +163,9 @@ text_reason(const struct shell *sh, node_t n, const struct reason *r, char *buf,
 
 	if (nd->last_words != NULL && is_last(sh, n, r)) {
 		strlcpy(buf, nd->last_words, len);
+	} else if (r->declared && nd->own_words != NULL) {
+		snprintf(buf, len, "%s%s", nd->own_words,
+		    r->kind == REASON_EARLY ? " before it was ready" : "");
 	} else if (r->kind == REASON_SPAWN) {
 		if (nd->prep_text != NULL && r->code == nd->prep_error)
 			strlcpy(buf, nd->prep_text, len);

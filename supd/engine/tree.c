@@ -40,6 +40,8 @@ node_clear(struct node *nd)
 	free(nd->complaint);
 	free(nd->last_words);
 	free(nd->imposed);
+	free(nd->declared);
+	free(nd->own_words);
 	*nd = (struct node){ .log_owed = log_owed, .bus_owed = bus_owed };
 }
 

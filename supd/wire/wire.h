@@ -70,19 +70,22 @@ enum wire_type {
 	WIRE_EVENT,  /* struct wire_event: tag 0 live, else for a request */
 	/* struct wire_change; tail: the old value, NUL, the new value */
 	WIRE_CHANGE,
-	WIRE_STEP, /* struct wire_step: what would happen, for a request */
-	WIRE_END,  /* struct wire_end; tail: text: a request has ended */
-	WIRE_STOP, /* struct wire_exit: it traps exits: stop it by one, or
-	              answer with a WIRE_EXIT */
+	WIRE_STEP,  /* struct wire_step: what would happen, for a request */
+	WIRE_END,   /* struct wire_end; tail: text: a request has ended */
+	WIRE_HEARD, /* struct wire_id: DECLARED is done */
+	WIRE_STOP,  /* struct wire_exit: stop it by one if it traps them, or
+	               answer with a WIRE_EXIT */
 
 	/* bus -> engine */
 	WIRE_PREPARED, /* struct wire_result: PREPARE is done */
 	WIRE_READY,    /* struct wire_ready: it said so */
 	WIRE_BEAT,     /* struct wire_beat: a sign of life */
-	WIRE_TRAPS,    /* struct wire_traps: whether it traps exits */
+	WIRE_TRAPS,    /* struct wire_id: it has trapped exits: STOP it */
 	WIRE_EXIT,     /* struct wire_exit: signal it */
-	WIRE_REQUEST,  /* struct wire_request; tail: argument text */
-	WIRE_CANCEL,   /* no struct: hdr.tag: nobody waits for it any more */
+	/* struct wire_declared; tag: returns in HEARD: its reason to end */
+	WIRE_DECLARED,
+	WIRE_REQUEST, /* struct wire_request; tail: argument text */
+	WIRE_CANCEL,  /* no struct: hdr.tag: nobody waits for it any more */
 
 	/* engine -> logger */
 	WIRE_LOG_OPEN,  /* struct wire_log_open: capture this worker */
@@ -289,11 +292,12 @@ struct wire_dead {
 	char reason[64]; /* "normal", "exit 1", "killed": what DOWN carries */
 };
 
-/* PROTO_TRAP. */
-struct wire_traps {
+/* PROTO_REASON. */
+struct wire_declared {
 	uint32_t slot;
-	uint32_t on;
+	uint32_t zero;
 	uint64_t inc;
+	char reason[64];
 };
 
 /* An exit signal (P-7). */

@@ -55,6 +55,9 @@ end_event(node_t n)
 	ev.code = m.slot[n].status;
 	ev.is_signal = m.slot[n].is_signal;
 	ev.core = m.slot[n].core;
+	/* A signal's end is that signal's (D10). */
+	if (!ev.is_signal)
+		ev.declared = m.process[n].declared;
 	return ev;
 }
 
@@ -207,6 +210,8 @@ draw_process(struct process *p, enum proc_kind proc)
 	if (chance(4)) /* the others never say that they live */
 		p->beat_at = in_ms(1000);
 	draw_end(p);
+	if (proc == PROC_MAIN && chance(4))
+		p->declared = rnd(DECLARED_N);
 	if (proc != PROC_MAIN)
 		p->end_at = chance(10) ? MONO_NEVER : in_ms(300);
 	else if (chance(2))

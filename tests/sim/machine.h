@@ -36,9 +36,10 @@ struct process {
 	mono_t beat_at;  /* then it gives the next sign of life */
 	int32_t code;    /* how it ends */
 	bool is_signal, core;
-	bool obeys;        /* else it ignores what can be ignored */
-	int64_t stop_ns;   /* how long it takes to obey */
-	int32_t stop_code; /* how it ends then; -1: by that signal */
+	enum declared declared; /* before it ended */
+	bool obeys;             /* else it ignores what can be ignored */
+	int64_t stop_ns;        /* how long it takes to obey */
+	int32_t stop_code;      /* how it ends then; -1: by that signal */
 	bool said_ready;
 	bool wedged; /* SIGKILL takes long, too: D state */
 };

@@ -343,7 +343,24 @@ end_of(node_t n)
 		ev.is_signal = false;
 		ev.code = 0;
 	}
+	if (p->kind == PROC_MAIN && rnd(3) == 0)
+		ev.declared = rnd(DECLARED_N);
 	return ev;
+}
+
+/* D10: what it has declared says whether it was clean. */
+static void
+check_declared(const struct event *ev)
+{
+	struct reason why;
+
+	if (!engine_has(w.e, ev->node) || engine_is_sup(w.e, ev->node))
+		return;
+	why = engine_last_reason(w.e, ev->node);
+	if (!why.declared || why.kind == REASON_EARLY ||
+	    ev->declared == DECLARED_NOTHING)
+		return;
+	assert_true(reason_is_clean(&why) == (ev->declared != DECLARED_OTHER));
 }
 
 /* Its last: what must come of it is noted before the core hears of it. */
@@ -362,6 +379,7 @@ tell_end(const struct event *ev)
 	else if (p->kind == PROC_POST_STOP)
 		p->dirty = false;
 	step(*ev);
+	check_declared(ev);
 }
 
 /* Something that the world does to one process, or tells about it. */

@@ -64,14 +64,13 @@ exit_to(int fd, uint64_t to, const char *reason)
 }
 
 static void
-trap(struct rig *r, int fd, uint32_t slot, bool on)
+trap(struct rig *r, int fd, uint32_t slot)
 {
-	const struct wire_traps *w;
+	const struct wire_id *w;
 
-	ll_send(fd, PROTO_TRAP, 0, on, 0, NULL, 0);
+	ll_send(fd, PROTO_TRAP, 0, 1, 0, NULL, 0);
 	w = wire_body(rig_expect(&r->engine, WIRE_TRAPS));
 	assert_int_equal(w->slot, slot);
-	assert_int_equal(w->on, on);
 }
 
 static void
@@ -225,7 +224,7 @@ kill_is_sigkill_even_for_who_traps(void **state)
 	int a = rig_worker(r, 1, 1, "root/a"),
 	    b = rig_worker(r, 2, 1, "root/b");
 
-	trap(r, b, 2, true);
+	trap(r, b, 2);
 	exit_to(a, B, "kill");
 	expect_signal(r, 2, SIGKILL, "killed");
 	ll_quiet(b);
@@ -241,7 +240,7 @@ kill_by_a_link_is_a_message(void **state)
 	    b = rig_worker(r, 2, 1, "root/b");
 
 	linked(a, A, b, B);
-	trap(r, a, 1, true);
+	trap(r, a, 1);
 	rig_dead(r, 2, 1, "kill");
 	expect_exit(a, B, "kill");
 	rig_expect_nothing(r, &r->engine);
@@ -298,7 +297,7 @@ who_traps_is_not_killed_and_who_ends_is_forgotten(void **state)
 
 	exit_to(a, B, "boo");
 	expect_exit(b, A, "boo");
-	trap(r, b, 2, true); /* it did so before it read the signal */
+	trap(r, b, 2); /* it did so before it read the signal */
 	exit_to(a, B, "boo");
 	expect_exit(b, A, "boo");
 	exit_to(a, C, "boo");
@@ -322,7 +321,7 @@ a_stop_is_an_exit_for_who_traps_and_a_signal_else(void **state)
 
 	assert_int_equal(link_send(&r->engine, WIRE_STOP, 0, &w, NULL, 0), 0);
 	expect_signal(r, 1, SIGTERM, "");
-	trap(r, a, 1, true);
+	trap(r, a, 1);
 	assert_int_equal(link_send(&r->engine, WIRE_STOP, 0, &w, NULL, 0), 0);
 	expect_exit(a, PROTO_SUPERVISOR, "shutdown");
 	rig_expect_nothing(r, &r->engine);
@@ -330,6 +329,35 @@ a_stop_is_an_exit_for_who_traps_and_a_signal_else(void **state)
 	/* It is deaf now: the engine must signal it after all. */
 	assert_int_equal(link_send(&r->engine, WIRE_STOP, 0, &w, NULL, 0), 0);
 	expect_signal(r, 1, SIGTERM, "");
+}
+
+static void
+a_reason_is_answered_when_the_engine_has_it(void **state)
+{
+	struct rig *r = *state;
+	const struct wire_hdr *h;
+	const struct wire_declared *w;
+	struct wire_id heard = { .slot = 1, .inc = 1 };
+	int a = rig_worker(r, 1, 1, "root/a");
+
+	ll_text(a, PROTO_REASON, 55, "shutdown: done");
+	h = rig_expect(&r->engine, WIRE_DECLARED);
+	w = wire_body(h);
+	assert_int_equal(w->slot, 1);
+	assert_int_equal(w->inc, 1);
+	assert_string_equal(w->reason, "shutdown: done");
+	ll_quiet(a);
+	assert_int_equal(
+	    link_send(&r->engine, WIRE_HEARD, h->tag, &heard, NULL, 0), 0);
+	assert_int_equal(ll_result(a, 55), 0);
+	/* Who does not wait is not answered. */
+	ll_text(a, PROTO_REASON, 0, "normal");
+	h = rig_expect(&r->engine, WIRE_DECLARED);
+	assert_int_equal(
+	    link_send(&r->engine, WIRE_HEARD, h->tag, &heard, NULL, 0), 0);
+	rig_expect_nothing(r, &r->engine);
+	ll_quiet(a);
+	close(a);
 }
 
 static void
@@ -375,6 +403,7 @@ main(void)
 		CASE(who_does_not_obey_is_killed_for_the_same_reason),
 		CASE(who_traps_is_not_killed_and_who_ends_is_forgotten),
 		CASE(a_stop_is_an_exit_for_who_traps_and_a_signal_else),
+		CASE(a_reason_is_answered_when_the_engine_has_it),
 		CASE(bad_frames_do_nothing),
 	};
 

@@ -85,6 +85,121 @@ an_exit_is_told_acknowledged_and_then_restarted(void **state)
 	assert_int_equal(t->slot, a.slot);
 }
 
+/* Its program says why it will end, and is heard before it does. */
+static void
+declare(struct wire_id id, const char *reason)
+{
+	struct wire_declared m = { .slot = id.slot, .inc = id.inc };
+	const struct wire_id *heard;
+
+	snprintf(m.reason, sizeof(m.reason), "%s", reason);
+	tell(BUS, WIRE_DECLARED, 5, &m, NULL);
+	heard = expect(BUS, WIRE_HEARD);
+	assert_int_equal(heard->slot, id.slot);
+	assert_int_equal(heard->inc, id.inc);
+}
+
+static void
+expect_dead(const char *reason, bool by_exit)
+{
+	const struct wire_dead *dead = expect(BUS, WIRE_DEAD);
+
+	assert_string_equal(dead->reason, reason);
+	assert_int_equal(dead->by_exit != 0, by_exit);
+}
+
+static void
+a_declared_reason_is_told_unless_a_signal_came_first(void **state)
+{
+	struct wire_row row;
+	struct wire_id a;
+	int rows;
+
+	(void)state;
+	begin(ONE);
+	up(1);
+	a = start("root/a");
+	declare(a, "out of cheese");
+	exited(a, 1, false);
+	expect_acked(a);
+	expect_dead("out of cheese", true);
+	a = start("root/a");
+	ask(9, OP_STATUS, "a", 0, 0, NULL);
+	assert_int_equal(answer(9, &rows, &row), CTL_OK);
+	assert_string_equal(row.last_exit, "out of cheese");
+	declare(a, "shutdown");
+	exited(a, SIGKILL, true);
+	expect_acked(a);
+	expect_dead("killed", false);
+	a = start("root/a");
+	ask(10, OP_STATUS, "a", 0, 0, NULL);
+	assert_int_equal(answer(10, &rows, &row), CTL_OK);
+	assert_string_equal(row.last_exit, "SIGKILL");
+}
+
+static void
+an_exit_signal_is_sent_and_its_end_called_by_it(void **state)
+{
+	struct wire_exit m = { .sig = SIGTERM, .reason = "boo" };
+	const struct wire_signal *w;
+	struct wire_row row;
+	struct wire_id a;
+	int rows;
+
+	(void)state;
+	begin(ONE);
+	up(1);
+	a = start("root/a");
+	m.slot = a.slot;
+	m.inc = a.inc + 1;
+	tell(BUS, WIRE_EXIT, 0, &m, NULL); /* another incarnation */
+	m.inc = a.inc;
+	tell(BUS, WIRE_EXIT, 0, &m, NULL);
+	w = expect(KEEPER, WIRE_SIGNAL);
+	assert_int_equal(w->inc, a.inc);
+	assert_int_equal(w->sig, SIGTERM);
+	assert_int_equal(w->scope, SIGNAL_GROUP);
+	exited(a, SIGTERM, true);
+	expect_acked(a);
+	expect_dead("boo", false);
+	a = start("root/a");
+	ask(9, OP_STATUS, "a", 0, 0, NULL);
+	assert_int_equal(answer(9, &rows, &row), CTL_OK);
+	assert_string_equal(row.last_exit, "boo");
+}
+
+static void
+who_traps_exits_is_stopped_by_the_bus_then_by_signals(void **state)
+{
+	const struct wire_exit *stop;
+	const struct wire_signal *w;
+	struct wire_exit back;
+	struct wire_id a;
+
+	(void)state;
+	begin(ONE);
+	up(1);
+	a = start("root/a");
+	tell(BUS, WIRE_TRAPS, 0, &a, NULL);
+	ask(9, OP_STATUS, "a", 0, 0, NULL);
+	assert_int_equal(answer(9, NULL, NULL), CTL_OK);
+	tell(KEEPER, WIRE_SHUTDOWN, 0, NULL, NULL);
+	stop = expect(BUS, WIRE_STOP);
+	assert_int_equal(stop->inc, a.inc);
+	assert_int_equal(stop->sig, SIGTERM);
+	assert_string_equal(stop->reason, "shutdown");
+	/* It traps them no longer. */
+	back = *stop;
+	back.reason[0] = '\0';
+	tell(BUS, WIRE_EXIT, 0, &back, NULL);
+	w = expect(KEEPER, WIRE_SIGNAL);
+	assert_int_equal(w->sig, SIGTERM);
+	exited(a, 0, false);
+	expect_acked(a);
+	expect_dead("shutdown", true);
+	expect(KEEPER, WIRE_DONE);
+}
+
 static void
 a_shutdown_stops_in_reverse_and_ends_with_0(void **state)
 {
@@ -356,6 +471,9 @@ main(void)
 		T(a_spawn_waits_for_its_preparations),
 		T(a_failed_preparation_fails_the_start),
 		T(an_exit_is_told_acknowledged_and_then_restarted),
+		T(a_declared_reason_is_told_unless_a_signal_came_first),
+		T(an_exit_signal_is_sent_and_its_end_called_by_it),
+		T(who_traps_exits_is_stopped_by_the_bus_then_by_signals),
 		T(a_shutdown_stops_in_reverse_and_ends_with_0),
 		T(a_root_that_gives_up_ends_with_70),
 		T(a_broken_link_ends_the_engine_with_70),

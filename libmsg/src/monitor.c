@@ -83,6 +83,6 @@ monitor_down(const struct proto_frame *h, const void *body, size_t len)
 	}
 	if (h->ref & PROTO_REF_OWN)
 		callee_down(h->from, body, len);
-	else if (hash_drop_key(&mailbox.monitors, h->ref))
+	else if (h->ref == 0 || hash_drop_key(&mailbox.monitors, h->ref))
 		mailbox_store(MSG_DOWN, h, body, len, true);
 }

@@ -10,6 +10,7 @@
 #include "bus/jsonrpc.h"
 #include "bus/relay.h"
 #include "bus/resolve.h"
+#include "bus/standing.h"
 #include "bus/stats.h"
 #include "bus/sys.h"
 #include "bus/target.h"
@@ -309,6 +310,7 @@ on_join(
 	memcpy(w.secret, p->secret, sizeof(w.secret));
 	lifeline_send(p->line, &r, &w, sizeof(w));
 	links_tell(p->bus, p);
+	standing_joined(p);
 	trace_joined(p);
 	resolve_expect(p);
 	return true;
@@ -381,6 +383,8 @@ on_register(
 
 	if (lifeline_text(body, len, sizeof(text) - 1, text))
 		e = names_register(p->bus, p, text, strlen(text));
+	if (e == 0)
+		standing_named(p);
 	lifeline_result(p->line, h->ref, -e);
 	return true;
 }

@@ -9,6 +9,10 @@
 
 #include <string.h>
 
+/* Marks those that a configuration makes; pids of workers are below it. */
+#define REF_STANDING (UINT64_C(1) << 62)
+_Static_assert(PROTO_PID(PEERS_MAX, 0) < REF_STANDING, "a pid has this bit");
+
 static int
 cmp_u64(uint64_t a, uint64_t b)
 {
@@ -71,7 +75,7 @@ send_down(struct peer *owner, uint64_t ref, uint64_t target, const char *reason)
 		.type = PROTO_DOWN,
 		.to = peer_pid(owner),
 		.from = target,
-		.ref = ref,
+		.ref = (ref & REF_STANDING) != 0 ? 0 : ref,
 	};
 
 	lifeline_send(owner->line, &h, reason, strlen(reason));
@@ -145,6 +149,15 @@ monitors_add(struct bus *b, struct peer *owner, uint64_t ref, uint64_t target)
 	if (fault != NULL)
 		send_down(owner, ref, target, fault);
 	return true;
+}
+
+void
+monitors_stand(struct bus *b, struct peer *owner, uint64_t target)
+{
+	const char *fault;
+
+	(void)monitor_new(
+	    b, owner, REF_STANDING | target, target, false, &fault);
 }
 
 void

@@ -40,6 +40,9 @@ void monitors_fini(struct bus *b);
  * owner uses the ref already. */
 bool monitors_add(
     struct bus *b, struct peer *owner, uint64_t ref, uint64_t target);
+/* The key `monitor`: as monitors_add(), with a DOWN of ref 0; idempotent. */
+void monitors_stand(struct bus *b, struct peer *owner, uint64_t target);
+
 void monitors_remove(struct bus *b, struct peer *owner, uint64_t ref);
 
 /* Tell each of the two with GONE when the other ends; idempotent. */

@@ -108,7 +108,27 @@ names_unregister(struct bus *b, struct peer *p, const char *text)
 void
 names_purge(struct bus *b, struct peer *p)
 {
+	struct name *next;
+
 	name_free(b, &p->name);
+	for (; p->names != NULL; p->names = next) {
+		next = p->names->next;
+		name_free(b, &p->names);
+	}
+}
+
+int
+names_stand(struct bus *b, struct peer *p, const char *text)
+{
+	struct name *n = NULL;
+	int e = name_new(b, &n, text, strlen(text));
+
+	if (e < 0)
+		return e;
+	n->peer = p;
+	n->next = p->names;
+	p->names = n;
+	return 0;
 }
 
 int

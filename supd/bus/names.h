@@ -11,7 +11,8 @@
 /*
  * Registered names, rule P-10: a name stands for one incarnation, an
  * incarnation has at most one, and it is free again before anybody hears of
- * the death.  Only a worker itself registers and gives up its name.  A client
+ * the death.  Only a worker itself registers and gives up its name; those that
+ * its configuration gives it come on top and stay to its end.  A client
  * of the control socket is like an incarnation.
  */
 
@@ -23,7 +24,8 @@ struct name {
 	RB_ENTRY(name) entry;
 	struct peer *peer; /* whose it is: one of the two */
 	struct client *client;
-	const char *text; /* data; a search key's own */
+	struct name *next; /* of those that a configuration gives it */
+	const char *text;  /* data; a search key's own */
 	char data[];
 };
 
@@ -44,6 +46,9 @@ must_check int names_register(
 /* Returns 0, -ENOENT: no such name, or -EPERM: another's. */
 must_check int names_unregister(
     struct bus *b, struct peer *p, const char *text);
+
+/* The key `register`: one more name; as names_register(). */
+must_check int names_stand(struct bus *b, struct peer *p, const char *text);
 
 /* Forget what p has registered. */
 void names_purge(struct bus *b, struct peer *p);

@@ -9,6 +9,7 @@
 #include "bus/guest.h"
 #include "bus/lifeline.h"
 #include "bus/notify.h"
+#include "bus/standing.h"
 #include "bus/stream.h"
 #include "bus/trace.h"
 #include "bus/wishes.h"
@@ -267,6 +268,7 @@ peers_prepare(struct bus *b, const struct wire_hdr *h)
 		p->beat_ns = w->beat_ns;
 		wishes_free(p->wishes);
 		p->wishes = wishes_parse(tail, tail_len);
+		standing_changed(p);
 		p->max_bytes = w->max_bytes;
 		p->on_full = w->on_full;
 		p->keeps = (w->flags & PREPARE_KEEP) != 0;
@@ -325,6 +327,7 @@ peers_proc(struct bus *b, const struct wire_proc *w)
 		resolve_expect(p);
 		spawn_born(b, w->request, p);
 	}
+	standing_begin(p);
 	peer_attach(p);
 }
 
@@ -395,6 +398,7 @@ peer_free(struct peer *p)
 	notify_free(p);
 	beat_free(p);
 	exits_reset(p);
+	standing_free(p);
 	wishes_free(p->wishes);
 	if (p->prepared & PREPARE_MAILBOX)
 		mailbox_release(b, p);

@@ -71,12 +71,13 @@ struct peer {
 	struct event *expecting; /* it may come, or NULL */
 	struct exiting *exiting; /* it is to end by an exit signal, or NULL */
 	struct wish *wishes;     /* what its configuration says, or NULL */
-	int64_t beat_ns;   /* least time between two signs of life, or 0 */
-	struct beat *beat; /* or NULL */
-	char *path;        /* "" before the first PREPARE or PROC */
-	char *declared;    /* its exit reason in its own words, or NULL */
-	char *status;      /* sd_notify's STATUS=, or NULL */
-	struct name *name; /* what it registered, or NULL */
+	int64_t beat_ns;    /* least time between two signs of life, or 0 */
+	struct beat *beat;  /* or NULL */
+	char *path;         /* "" before the first PREPARE or PROC */
+	char *declared;     /* its exit reason in its own words, or NULL */
+	char *status;       /* sd_notify's STATUS=, or NULL */
+	struct name *name;  /* what it registered, or NULL */
+	struct name *names; /* that its configuration gives it */
 	struct lifeline *line;
 	struct lifeline *early; /* of an incarnation not yet announced */
 	struct notify *notify;
@@ -85,6 +86,8 @@ struct peer {
 	struct sys_list sys_owed;  /* of it */
 	uint32_t n_sys;
 	RB_ENTRY(peer) by_path;
+	bool wishing; /* it is among the wishers */
+	TAILQ_ENTRY(peer) of_wishers;
 	TAILQ_ENTRY(peer) of_dirty;
 };
 
@@ -95,6 +98,7 @@ struct peers {
 	uint32_t n;
 	uint32_t n_fds; /* that they hold or may: lifelines, notify sockets */
 	struct peer_tree by_path;
+	TAILQ_HEAD(, peer) wishers; /* who wants links or monitors */
 };
 
 void peers_fini(struct bus *b);

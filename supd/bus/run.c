@@ -211,6 +211,7 @@ bus_init(struct bus *b)
 	int e;
 
 	RB_INIT(&b->peers.by_path);
+	TAILQ_INIT(&b->peers.wishers);
 	RB_INIT(&b->names.tree);
 	RB_INIT(&b->links);
 	RB_INIT(&b->spawns);

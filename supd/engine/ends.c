@@ -196,7 +196,8 @@ ends_tell(struct shell *sh, const struct wire_exited *m)
 	strlcpy(w.reason, words != NULL ? words : text, sizeof(w.reason));
 	run_send(sh, &sh->bus, WIRE_DEAD, 0, &w, NULL, 0);
 	/* "killed" is SIGKILL, and the core knows what to make of that. */
-	if (words == NULL || (m->is_signal && strcmp(words, "killed") == 0))
+	if (words == NULL || (m->is_signal && m->status == SIGKILL &&
+				 strcmp(words, "killed") == 0))
 		return DECLARED_NOTHING;
 	return class_of(words);
 }

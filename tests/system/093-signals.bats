@@ -17,14 +17,14 @@ setup_ender() {
 	period: 60s
 	defaults: {restart: transient, command: [ender], ready: notify}
 	children:
-	  - worker: done
+	  - worker: leaver
 	  - worker: crash
 	EOF
 	start_supd
 	wait_node crash state ready
-	run_supctl cast done '["exit", "shutdown: no more work"]'
-	wait_node done state stopped
-	assert_node done last_exit "shutdown: no more work"
+	run_supctl cast leaver '["exit", "shutdown: no more work"]'
+	wait_node leaver state stopped
+	assert_node leaver last_exit "shutdown: no more work"
 	run_supctl cast crash '["exit", "out of cheese"]'
 	wait_restarted crash 1
 	assert_node crash last_exit "out of cheese"

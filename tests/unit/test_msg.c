@@ -313,7 +313,9 @@ hostile_frames_are_dropped_and_counted(void **state)
 	bus_send(a, &h, "x", 1);
 	/* News of monitors that were never set. */
 	h.type = PROTO_DOWN;
+	h.ref = 12345;
 	bus_send(a, &h, "gone", 4);
+	h.ref = 0;
 	h.type = PROTO_DATA;
 	bus_send(a, &h, "end", 3);
 	assert_true(bus_succeeded(a));

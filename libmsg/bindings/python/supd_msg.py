@@ -1366,7 +1366,7 @@ class Process:
             for ref, a in list(self._asked.items()):
                 if a.pid == f.sender:
                     self._request_down(ref, a, f.body)
-        elif f.ref in self._monitors:
+        elif f.ref == 0 or f.ref in self._monitors:
             self._monitors.discard(f.ref)
             self._mailbox.put(Message("down", f.sender, f.ref, 0,
                                       reason.encode()))

@@ -89,7 +89,8 @@ meaning(const struct answer *a, const char *sup)
 	} t[] = {
 		{ "ok", MSG_SUP_OK, "ok" },
 		{ "ignored", MSG_SUP_IGNORED,
-		    "it is not to be started (enabled: false)" },
+		    "it is not to run: `enabled: false`, or it says so "
+		    "itself" },
 		{ "not_found", MSG_SUP_NOT_FOUND, "no child of that name" },
 		{ "running", MSG_SUP_RUNNING, "the child runs" },
 		{ "restarting", MSG_SUP_RESTARTING,

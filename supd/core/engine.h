@@ -79,7 +79,9 @@ enum declared {
 	DECLARED_NOTHING,
 	DECLARED_NORMAL,
 	DECLARED_SHUTDOWN,
-	DECLARED_OTHER, /* a reason of its own: it has crashed */
+	DECLARED_OTHER,  /* a reason of its own: it has crashed */
+	DECLARED_IGNORE, /* before it was ready: `ignore` (S-9), no failed
+	                    start; later, a reason of its own */
 	DECLARED_N
 };
 

@@ -232,7 +232,8 @@ reason_text(const struct reason *r, char *buf, size_t len)
 		snprintf(buf, len, "a child failed to start");
 		break;
 	case REASON_IGNORE:
-		snprintf(buf, len, "disabled");
+		snprintf(buf, len, "%s",
+		    r->declared ? "does not want to run" : "disabled");
 		break;
 	}
 	return buf;

@@ -31,7 +31,8 @@ enum reason_kind {
 	 */
 	REASON_HOOK,
 	REASON_CHILD,  /* a supervisor's child failed to start; child: which */
-	REASON_IGNORE, /* `enabled: false`: rule S-9 */
+	REASON_IGNORE, /* rule S-9: `enabled: false`; declared: it has said so
+	                  itself, before it was ready */
 	REASON_N
 };
 
@@ -61,8 +62,8 @@ struct reason {
 	                   itself */
 	uint8_t hook;   /* REASON_HOOK: enum proc_kind of engine.h */
 	bool core;      /* a core was dumped */
-	bool declared;  /* NORMAL, SHUTDOWN, EXIT, SIGNAL, EARLY: in its own
-	                   words, which the shell has */
+	bool declared;  /* NORMAL, SHUTDOWN, EXIT, SIGNAL, EARLY, IGNORE: in
+	                   its own words, which the shell has */
 	int32_t code;   /* exit code, signal or errno */
 	int32_t step;   /* REASON_SPAWN: which step failed */
 	uint32_t child; /* REASON_CHILD: the node that failed */

@@ -68,6 +68,7 @@ declared(const struct event *ev)
 		[DECLARED_NORMAL] = ", declared normal",
 		[DECLARED_SHUTDOWN] = ", declared shutdown",
 		[DECLARED_OTHER] = ", declared a reason",
+		[DECLARED_IGNORE] = ", declared ignore",
 	};
 
 	return ev->declared < DECLARED_N ? t[ev->declared] : "?";

@@ -377,7 +377,7 @@ void child_stop(struct engine *e, struct node *c, enum reason_why why);
 void child_settled(struct engine *e, struct node *c);
 /* It would not start because a stop, of a supervisor above, has given it up. */
 bool child_given_up(const struct engine *e, const struct node *c);
-/* It was started, but the file has it disabled. */
+/* It was started, but the file has it disabled, or it wants not to run. */
 void child_ignored(struct engine *e, struct node *s, struct node *c);
 /* A running child has ended by itself: into its supervisor's mailbox. */
 void child_ended(struct engine *e, struct node *c);

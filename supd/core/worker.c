@@ -40,7 +40,8 @@ worker_over(struct engine *e, struct node *c)
 	c->w.phase = PHASE_NONE;
 	deadline_clear(e, c);
 	if (c->state == CHILD_STARTING)
-		c->outcome = OUTCOME_FAILED;
+		c->outcome = c->last.kind == REASON_IGNORE ? OUTCOME_IGNORED
+		                                           : OUTCOME_FAILED;
 	emit_state(e, c, own ? CHILD_ENDED : CHILD_STOPPED);
 	c->w.own = false;
 	if (own)
@@ -292,6 +293,7 @@ plain_reason(const struct worker_spec *spec, const struct event *ev)
 		r = (struct reason){ .kind = REASON_SHUTDOWN };
 		break;
 	case DECLARED_OTHER:
+	case DECLARED_IGNORE:
 		r.kind = ev->is_signal ? REASON_SIGNAL : REASON_EXIT;
 		break;
 	}
@@ -339,6 +341,20 @@ unhealthy_reason(const struct node *c, const struct event *ev)
 	return r;
 }
 
+/* And before it was ready. */
+static struct reason
+early_reason(const struct worker_spec *spec, const struct event *ev)
+{
+	struct reason r = plain_reason(spec, ev);
+
+	r.under = r.kind;
+	r.kind = REASON_EARLY;
+	if (ev->declared == DECLARED_IGNORE && !ev->is_signal &&
+	    r.under != REASON_FATAL)
+		r = (struct reason){ .kind = REASON_IGNORE, .declared = true };
+	return r;
+}
+
 static void
 ended(struct engine *e, struct node *c, const struct event *ev)
 {
@@ -351,8 +367,7 @@ ended(struct engine *e, struct node *c, const struct event *ev)
 	case PHASE_SPAWN:
 	case PHASE_SETTLE:
 	case PHASE_WAIT:
-		r.under = r.kind;
-		r.kind = REASON_EARLY;
+		r = early_reason(c->w.spec, ev);
 		main_over(e, c, &r);
 		return;
 	case PHASE_ABORT:

@@ -231,14 +231,24 @@ refused(struct request *r, struct target *t, enum result result)
 	}
 }
 
+static const char *
+why_ignored(const struct shell *sh, node_t n)
+{
+	const struct worker_spec *w =
+	    engine_has(sh->core, n) ? engine_worker_spec(sh->core, n) : NULL;
+
+	if (w != NULL && w->enabled)
+		return "does not want to run: it has ended itself as `ignore`";
+	return "is disabled by its configuration (enabled: false)";
+}
+
 static void
 start_reply(struct request *r, struct target *t, const struct effect *eff)
 {
 	if (eff->result == RESULT_OK)
 		request_target_done(r, t);
 	else if (eff->result == RESULT_IGNORED)
-		request_target_failed(
-		    r, t, "is disabled by its configuration (enabled: false)");
+		request_target_failed(r, t, "%s", why_ignored(r->sh, t->n));
 	else if (eff->result == RESULT_RUNNING ||
 		 eff->result == RESULT_RESTARTING)
 		watch(r, t);

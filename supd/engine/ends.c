@@ -144,6 +144,8 @@ class_of(const char *words)
 	if (strcmp(words, "shutdown") == 0 ||
 	    strncmp(words, "shutdown: ", strlen("shutdown: ")) == 0)
 		return DECLARED_SHUTDOWN;
+	if (strcmp(words, "ignore") == 0)
+		return DECLARED_IGNORE;
 	return DECLARED_OTHER;
 }
 
@@ -182,6 +184,7 @@ ends_tell(struct shell *sh, const struct wire_exited *m)
 	};
 	struct node *nd = NULL;
 	const char *words = NULL;
+	enum declared class;
 	char text[96];
 
 	if (tree_has(sh, m->slot) && !sh->nodes[m->slot].conf->is_sup &&
@@ -199,5 +202,9 @@ ends_tell(struct shell *sh, const struct wire_exited *m)
 	if (words == NULL || (m->is_signal && m->status == SIGKILL &&
 				 strcmp(words, "killed") == 0))
 		return DECLARED_NOTHING;
-	return class_of(words);
+	class = class_of(words);
+	/* `ignore` is what it says itself, not what others say to it. */
+	if (class == DECLARED_IGNORE && words != nd->declared)
+		return DECLARED_OTHER;
+	return class;
 }

@@ -179,7 +179,7 @@ stopped(struct shell *sh, node_t n, const struct effect *eff)
 	else
 		text_reason(sh, n, &eff->reason, text, sizeof(text));
 	add(sh, n, HIST_STOPPED, eff, text);
-	if (is_sup || by_hand)
+	if (is_sup || by_hand || eff->reason.kind == REASON_IGNORE)
 		log_info("%s: %s", text_short(nd->path), text);
 	else
 		log_debug("%s: %s", text_short(nd->path), text);

@@ -163,6 +163,8 @@ text_reason(const struct shell *sh, node_t n, const struct reason *r, char *buf,
 
 	if (nd->last_words != NULL && is_last(sh, n, r)) {
 		strlcpy(buf, nd->last_words, len);
+	} else if (r->kind == REASON_IGNORE) {
+		reason_text(r, buf, len);
 	} else if (r->declared && nd->own_words != NULL) {
 		snprintf(buf, len, "%s%s", nd->own_words,
 		    r->kind == REASON_EARLY ? " before it was ready" : "");

@@ -262,11 +262,18 @@ headline_own(const struct why_subject *s, const struct hist_event *last,
 	const char *name = last_name(s->path);
 	char t[TEXT_DURATION_LEN];
 
+	ago(s, last->at, t, sizeof(t));
+	if (last->kind == HIST_STOPPED && last->reason.kind == REASON_IGNORE) {
+		buf_printf(out,
+		    "%s has ended itself %s ago, before it was ready: it does "
+		    "not want to run",
+		    name, t);
+		return;
+	}
 	if (last->kind == HIST_STOPPED) {
 		headline_stopped(s, last, out);
 		return;
 	}
-	ago(s, last->at, t, sizeof(t));
 	if (reason_is_planned(&last->reason))
 		buf_printf(
 		    out, "%s was replaced %s ago: %s", name, t, last->text);

@@ -360,7 +360,11 @@ check_declared(const struct event *ev)
 	if (!why.declared || why.kind == REASON_EARLY ||
 	    ev->declared == DECLARED_NOTHING)
 		return;
-	assert_true(reason_is_clean(&why) == (ev->declared != DECLARED_OTHER));
+	if (why.kind == REASON_IGNORE)
+		assert_int_equal(ev->declared, DECLARED_IGNORE);
+	else
+		assert_true(
+		    reason_is_clean(&why) == (ev->declared < DECLARED_OTHER));
 }
 
 /* Its last: what must come of it is noted before the core hears of it. */

@@ -120,3 +120,34 @@ setup_ender() {
 	run_supctl names
 	assert_output --partial store
 }
+
+@test "who says before it is ready that it does not want to run stays down" {
+	setup_ender
+	config <<-'EOF'
+	supervisor: root
+	strategy: one_for_all
+	children:
+	  - {worker: a, command: [mole, sleep]}
+	  - {worker: no, command: [ender, -i], ready: notify}
+	  - {worker: once, command: [ender, -i], ready: notify, restart: temporary}
+	  - {worker: b, command: [mole, sleep]}
+	EOF
+	start_supd
+	wait_node b state ready
+	assert_node no state stopped
+	assert_node no desired up
+	assert_node no incarnation 1
+	run ! supctl status once
+	run_supctl status
+	assert_line --regexp '^no +stopped .*does not want to run'
+	run_supctl why no
+	assert_output --partial "it does not want to run"
+	run ! supctl start no
+	assert_output --partial "does not want to run"
+	# It is no failure, and a restart of all asks it again.
+	kill -KILL "$(pid_of a)"
+	wait_restarted b 1
+	assert_node no state stopped
+	assert_node no incarnation 3
+	run ! supd_log_has "failed to start"
+}

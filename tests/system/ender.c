@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ender [-t]: say what ends it hears of, and end by msg_exit() when told to by
- * ["exit", REASON].  -t: it traps exits, and ends with its supervisor's reason.
+ * ender [-i | -t]: say what ends it hears of, and end by msg_exit() when told
+ * to by ["exit", REASON].  -t: it traps exits, and ends with its supervisor's
+ * reason.  -i: it does not want to run.
  */
 #include <err.h>
 #include <msg/msg.h>
@@ -30,9 +31,12 @@ int
 main(int argc, char **argv)
 {
 	bool traps = argc > 1 && strcmp(argv[1], "-t") == 0;
+	bool ignores = argc > 1 && strcmp(argv[1], "-i") == 0;
 	struct msg m;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (ignores && msg_open() == 0)
+		msg_exit("ignore");
 	if (msg_open() != 0 || (traps && msg_trap_exit(true) != 0) ||
 	    msg_ready() != 0)
 		errx(1, "cannot join");

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <msg/format.h>
 #include <msg/msg.h>
+#include <msg/server.h>
 #include <msg/supervisor.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,31 @@ what_cannot_start_says_why(void)
 	    MSG_SUP_IGNORED);
 	check_int(msg_delete_child("s3", "a"), MSG_SUP_OK);
 	sup_end("s3");
+}
+
+static void
+who_does_not_want_to_run_is_kept_down(void)
+{
+	struct msg_child_counts n;
+
+	sup_new("s11", "");
+	check_int(msg_start_child("s11",
+		      spec("a", "unwilling", "ready: notify"), NULL, NULL),
+	    MSG_SUP_IGNORED);
+	check_int(msg_restart_child("s11", "a", NULL), MSG_SUP_IGNORED);
+	check_int(msg_count_children("s11", &n), MSG_SUP_OK);
+	check_int(n.specs, 1);
+	check_int(n.active, 0);
+	check_int(msg_delete_child("s11", "a"), MSG_SUP_OK);
+	/* One that is temporary is forgotten. */
+	check_int(
+	    msg_start_child("s11",
+		spec("b", "unwilling", "ready: notify, restart: temporary"),
+		NULL, NULL),
+	    MSG_SUP_IGNORED);
+	check_int(msg_count_children("s11", &n), MSG_SUP_OK);
+	check_int(n.specs, 0);
+	sup_end("s11");
 }
 
 static void
@@ -296,6 +322,22 @@ idle(char **args)
 	return serve(answer_nil);
 }
 
+static struct msg_next
+init_unwilling(void *state)
+{
+	(void)state;
+	return msg_next_ignore();
+}
+
+static int
+unwilling(char **args)
+{
+	static const struct msg_server_ops ops = { .init = init_unwilling };
+
+	(void)args;
+	msg_server_main(&ops, NULL, NULL);
+}
+
 static const char *echo_text;
 
 static void
@@ -360,6 +402,8 @@ static const struct talk_case cases[] = {
 	    a_name_can_be_taken_once },
 	{ "O what cannot start says why, and is not stored",
 	    what_cannot_start_says_why },
+	{ "S-9 who does not want to run is kept, down; temporary: forgotten",
+	    who_does_not_want_to_run_is_kept_down },
 	{ "O terminate, restart, delete", terminate_restart_delete },
 	{ "O children are listed, last started first, and counted",
 	    children_are_listed_and_counted },
@@ -380,6 +424,7 @@ static const struct talk_role roles[] = {
 	{ "echo", echo },
 	{ "asker", asker },
 	{ "early", early },
+	{ "unwilling", unwilling },
 	{ NULL, NULL },
 };
 

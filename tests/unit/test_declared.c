@@ -22,6 +22,7 @@ static struct rig {
 	mono_t window[8];
 	node_t child;
 	unsigned n_spawns;
+	enum result answer;
 } r;
 
 static void
@@ -29,6 +30,8 @@ hear(void *ctx, const struct effect *eff)
 {
 	(void)ctx;
 	r.n_spawns += eff->kind == EFF_SPAWN;
+	if (eff->kind == EFF_REPLY)
+		r.answer = eff->result;
 }
 
 static void
@@ -149,6 +152,73 @@ before_it_is_ready_it_is_a_failed_start(void **state)
 	assert_true(why.declared);
 }
 
+/* It is started, and says that it does not want to run. */
+static void
+start_and_ignore(enum restart_type restart, int code)
+{
+	boot(restart, READY_EVENT);
+	say(EV_EXECED, 0, 0);
+	say(EV_EXITED, code, DECLARED_IGNORE);
+}
+
+static void
+ignore_before_it_is_ready_is_no_failed_start(void **state)
+{
+	(void)state;
+	for (int code = 0; code < 2; code++) {
+		struct reason why;
+
+		start_and_ignore(PERMANENT, code);
+		why = engine_last_reason(r.e, r.child);
+		assert_int_equal(why.kind, REASON_IGNORE);
+		assert_true(why.declared);
+		assert_int_equal(engine_state(r.e, r.child), CHILD_STOPPED);
+		assert_true(engine_wanted(r.e, r.child));
+		assert_int_equal(engine_state(r.e, NODE_ROOT), CHILD_READY);
+		assert_int_equal(r.n_spawns, 0);
+	}
+	start_and_ignore(PERMANENT, 9);
+	assert_int_not_equal(engine_state(r.e, NODE_ROOT), CHILD_READY);
+}
+
+static void
+ignore_forgets_a_temporary_child(void **state)
+{
+	(void)state;
+	start_and_ignore(TEMPORARY, 0);
+	assert_int_equal(engine_find_child(r.e, NODE_ROOT, "w"), NODE_NONE);
+	assert_int_equal(engine_state(r.e, NODE_ROOT), CHILD_READY);
+}
+
+static void
+ignore_answers_a_start_and_ends_a_restart(void **state)
+{
+	(void)state;
+	start_and_ignore(PERMANENT, 0);
+	say(EV_RESTART_CHILD, 0, 0);
+	say(EV_EXECED, 0, 0);
+	say(EV_EXITED, 0, DECLARED_IGNORE);
+	assert_int_equal(r.answer, RESULT_IGNORED);
+	say(EV_RESTART_CHILD, 0, 0);
+	say(EV_EXECED, 0, 0);
+	say(EV_READY, 0, 0);
+	assert_int_equal(r.answer, RESULT_OK);
+	say(EV_EXITED, 1, DECLARED_NOTHING);
+	assert_int_equal(engine_state(r.e, r.child), CHILD_STARTING);
+	say(EV_EXITED, 0, DECLARED_IGNORE);
+	assert_int_equal(engine_state(r.e, r.child), CHILD_STOPPED);
+	assert_int_equal(engine_state(r.e, NODE_ROOT), CHILD_READY);
+	assert_int_equal(r.n_spawns, 3);
+}
+
+static void
+ignore_is_a_crash_when_it_was_ready(void **state)
+{
+	(void)state;
+	assert_int_equal(end(TRANSIENT, 0, DECLARED_IGNORE).kind, REASON_EXIT);
+	assert_int_equal(r.n_spawns, 1);
+}
+
 static void
 an_ordered_stop_is_one_unless_it_declares_a_crash(void **state)
 {
@@ -157,6 +227,7 @@ an_ordered_stop_is_one_unless_it_declares_a_crash(void **state)
 		[DECLARED_NORMAL] = REASON_SHUTDOWN,
 		[DECLARED_SHUTDOWN] = REASON_SHUTDOWN,
 		[DECLARED_OTHER] = REASON_EXIT,
+		[DECLARED_IGNORE] = REASON_EXIT,
 	};
 
 	(void)state;
@@ -213,6 +284,10 @@ main(void)
 		cmocka_unit_test(without_a_declaration_the_code_counts),
 		cmocka_unit_test(what_is_fatal_stays_fatal),
 		cmocka_unit_test(before_it_is_ready_it_is_a_failed_start),
+		cmocka_unit_test(ignore_before_it_is_ready_is_no_failed_start),
+		cmocka_unit_test(ignore_forgets_a_temporary_child),
+		cmocka_unit_test(ignore_answers_a_start_and_ends_a_restart),
+		cmocka_unit_test(ignore_is_a_crash_when_it_was_ready),
 		cmocka_unit_test(
 		    an_ordered_stop_is_one_unless_it_declares_a_crash),
 		cmocka_unit_test(the_trace_says_what_was_declared),

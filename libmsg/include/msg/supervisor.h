@@ -30,7 +30,8 @@ extern "C" {
 /* What a supervisor answers; msg_strerror() explains those that are not 0. */
 enum msg_sup_result {
 	MSG_SUP_OK,
-	MSG_SUP_IGNORED,         /* not started: `enabled: false` */
+	MSG_SUP_IGNORED,         /* it does not run: `enabled: false`, or its
+	                            init wanted so */
 	MSG_SUP_NOT_FOUND,       /* no child of that name */
 	MSG_SUP_RUNNING,         /* it runs */
 	MSG_SUP_RESTARTING,      /* it is being restarted */

@@ -137,10 +137,13 @@ batch_none(void)
 void
 batch_settle(struct peer *p)
 {
-	/* With what waits already, or what the pipe had no room for. */
-	if (p->watched)
+	bool now = clock_now() - p->flushed_ns >= MOMENT_NS;
+
+	/* Whether there is room we look only inside libmsg: the flusher, too,
+	 * when the program stays away. */
+	if (now && !p->watched && batch_flush(p))
 		return;
-	if (clock_now() - p->flushed_ns >= MOMENT_NS || !flusher_kick())
+	if (!flusher_kick())
 		(void)batch_flush(p);
 }
 

@@ -11,8 +11,8 @@
 #include <time.h>
 
 #define NAP_NS      (100 * 1000)
-#define NAP_MAX_NS  (5 * NS_PER_MS) /* while nobody takes anything */
-#define IDLE_NAPS   10              /* how many for nothing, then it sleeps */
+#define NAP_MAX_NS  (50 * NS_PER_MS) /* while nobody takes anything */
+#define IDLE_NAPS   10               /* how many for nothing, then it sleeps */
 #define SLEEP_MS    1000
 #define STACK_BYTES (128 * 1024)
 

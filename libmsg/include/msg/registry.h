@@ -14,7 +14,7 @@
  * Elixir's Registry.  It is a worker of its own in the tree:
  *
  *	- worker: sessions
- *	  command: [registry, sessions, unique]
+ *	  command: [/usr/local/libexec/supd/registry, sessions, unique]
  *	  ready: notify
  *
  * In a `unique` registry a key has one holder, in a `duplicate` one any

@@ -101,6 +101,7 @@ enum proto_content {
 #define PROTO_WITH_MONITOR 0x0400u /* SPAWN */
 #define PROTO_MORE         0x0800u /* ANSWER: to be continued */
 #define PROTO_ACK          0x1000u /* BARRIER: the answer, not the question */
+#define PROTO_BEHIND       0x2000u /* DATA ...: an EXIT was sent before it */
 
 struct proto_frame {
 	uint8_t version;

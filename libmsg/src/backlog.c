@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Replies that could not be sent, in order, for one who does not take them.
+ * Replies that could not be sent, in order, for one who does not take them; and
+ * the signals by the lifeline that are to follow them (P-4).
  *
  * A server must not wait for a client: one that is stopped, busy, hostile or
  * full would keep all others waiting.  So a reply waits here, in memory, and
@@ -61,13 +62,20 @@ pop(struct peer *p)
 	free(l);
 }
 
+/* It goes by the lifeline, and is never dropped for want of room. */
+static bool
+is_signal(const struct proto_frame *h)
+{
+	return h->type >= PROTO_JOIN;
+}
+
 bool
 backlog_add(
     struct peer *p, const struct proto_frame *h, const void *body, size_t len)
 {
 	struct late_reply *l;
 
-	if (p->backlog_bytes != 0 &&
+	if (!is_signal(h) && p->backlog_bytes != 0 &&
 	    p->backlog_bytes + sizeof(*l) + len > BACKLOG_MAX)
 		return false;
 	l = calloc(1, sizeof(*l) + len);
@@ -97,7 +105,9 @@ backlog_flush(struct peer *p)
 	while (r != -EAGAIN && p->backlog_first != NULL) {
 		const struct late_reply *l = p->backlog_first;
 
-		r = transport_now(p, &l->h, l->body, l->len);
+		r = is_signal(&l->h)
+		        ? transport_signal_now(p, &l->h, l->body, l->len)
+		        : transport_now(p, &l->h, l->body, l->len);
 		if (r != -EAGAIN)
 			pop(p);
 	}
@@ -117,6 +127,12 @@ backlog_flush_all(void)
 void
 backlog_drop(struct peer *p)
 {
-	while (p->backlog_first != NULL)
+	const struct late_reply *l;
+
+	/* The replies are lost, which is no reason to lose a signal. */
+	while ((l = p->backlog_first) != NULL) {
+		if (is_signal(&l->h))
+			(void)!transport_signal_now(p, &l->h, l->body, l->len);
 		pop(p);
+	}
 }

@@ -26,8 +26,6 @@ ask_sys(msg_pid to, const char *op, const struct msg_pack *arg, int timeout_ms,
 	msg_pack_str(&p, op);
 	if (arg != NULL)
 		msg_pack_raw(&p, arg->data, arg->len);
-	/* What we have sent before is to be handled before. */
-	h.seq = transport_seq(to);
 	if (to == mailbox.self)
 		r = fail(-EDEADLK, "a worker cannot ask itself");
 	else if (p.failed)

@@ -89,6 +89,13 @@ credit_reset(struct peer *p)
 	p->acked_seq = p->settled_seq = p->seq;
 }
 
+void
+credit_lost(struct peer *p)
+{
+	credit_reset(p);
+	p->lost_seq = p->seq;
+}
+
 /* What is due, in bytes and frames, has come to that much. */
 static bool
 is_due(const struct peer *p, uint64_t bytes, uint32_t frames)

@@ -233,8 +233,7 @@ exit_to(msg_pid pid, const char *reason)
 		obey_or_store(&h, reason, len);
 		return 0;
 	}
-	h.seq = transport_seq(pid);
-	return lifeline_send(&h, reason, len);
+	return transport_signal(&h, reason, len);
 }
 
 MSG_API int

@@ -312,6 +312,11 @@ must_check int lifeline_send(
 /* Take in, in every wait, what supd sends.  0 or -errno. */
 must_check int lifeline_open(void);
 
+/* Take in now the signals of `from` that have come; and later all else. */
+void lifeline_signals(msg_pid from);
+void lifeline_late(void);
+void lifeline_fini(void);
+
 /* --- transport.c, and route.c --- */
 
 /* Bind our mailbox, which `secret` guards.  "": no direct messages. */
@@ -357,10 +362,18 @@ bool transport_owes(void);
 must_check int transport_sync(int64_t deadline_ns);
 
 /*
- * For EXIT, which must not overtake: the seq of the last frame that we have
- * sent to `pid`, 0 if none; and has that of `pid` been taken?
+ * EXIT and SYS go by the lifeline, and must not overtake what we have sent to
+ * `to` before (P-4): they carry the seq of the last frame of that, and where
+ * replies wait they wait behind them.  0 or -errno.
  */
-uint32_t transport_seq(msg_pid pid);
+must_check int transport_signal(
+    const struct proto_frame *h, const void *body, size_t len);
+
+/* Is this RESOLVED what a signal made us ask?  Then what waited for it goes on.
+ */
+bool transport_resolved(uint64_t ref);
+
+/* On the other side: has the frame of `pid` with this seq been taken? */
 bool transport_has_taken(msg_pid pid, uint32_t seq);
 
 /* supd says that `pid` has ended: take in what it left, forget it. */

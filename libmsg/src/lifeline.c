@@ -10,7 +10,18 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
+
+/* A packet that came before its time. */
+struct late {
+	STAILQ_ENTRY(late) entry;
+	size_t len;
+	char packet[] __attribute__((aligned(8)));
+};
+
+static STAILQ_HEAD(, late) late = STAILQ_HEAD_INITIALIZER(late);
 
 int
 lifeline_take(void)
@@ -93,29 +104,117 @@ take_in(const char *packet, size_t len)
 		mailbox_control(&h, body, body_len);
 }
 
+/* A packet; 0: none now, or it was too long. */
+static size_t
+read_packet(char packet[PROTO_LIFELINE_MAX])
+{
+	ssize_t len;
+
+	do {
+		/* MSG_TRUNC: the packet's true length, so a longer one shows.
+		 */
+		len = recv(mailbox.lifeline, packet, PROTO_LIFELINE_MAX,
+		    MSG_DONTWAIT | MSG_TRUNC);
+		if (len > PROTO_LIFELINE_MAX)
+			mailbox.stats.bad++;
+	} while (len > PROTO_LIFELINE_MAX || (len == -1 && errno == EINTR));
+	if (len > 0)
+		return (size_t)len;
+	if (len == 0 || errno == ECONNRESET) {
+		mailbox.cut = true;
+		wait_del_fd(mailbox.lifeline);
+	}
+	return 0;
+}
+
+void
+lifeline_late(void)
+{
+	struct late *l;
+
+	while ((l = STAILQ_FIRST(&late)) != NULL) {
+		STAILQ_REMOVE_HEAD(&late, entry);
+		take_in(l->packet, l->len);
+		free(l);
+	}
+}
+
 static void
 drain(void *arg)
 {
 	static char packet[PROTO_LIFELINE_MAX] __attribute__((aligned(8)));
-	ssize_t len;
+	size_t len;
 
 	(void)arg;
+	lifeline_late();
+	while (!mailbox.cut && (len = read_packet(packet)) > 0) {
+		take_in(packet, len);
+		lifeline_late();
+	}
+}
 
-	while (!mailbox.cut) {
-		/* MSG_TRUNC: the packet's true length, so a longer one shows.
-		 */
-		len = recv(mailbox.lifeline, packet, sizeof(packet),
-		    MSG_DONTWAIT | MSG_TRUNC);
-		if (len > (ssize_t)sizeof(packet)) {
-			mailbox.stats.bad++;
-		} else if (len > 0) {
-			take_in(packet, (size_t)len);
-		} else if (len == 0 || errno == ECONNRESET) {
-			mailbox.cut = true;
-			wait_del_fd(mailbox.lifeline);
-		} else if (errno != EINTR) {
-			break;
-		}
+static bool
+is_signal(const char *packet, size_t len, msg_pid from)
+{
+	struct proto_frame h;
+
+	if (len < sizeof(h))
+		return false;
+	memcpy(&h, packet, sizeof(h));
+	return h.from == from &&
+	       (h.type == PROTO_SYS ||
+		   (h.type == PROTO_EXIT && (h.flags & PROTO_VIA_LINK) == 0));
+}
+
+static void
+keep(const char *packet, size_t len)
+{
+	struct late *l = malloc(sizeof(*l) + len);
+
+	if (l == NULL) {
+		mailbox.stats.bad++;
+		return;
+	}
+	l->len = len;
+	memcpy(l->packet, packet, len);
+	STAILQ_INSERT_TAIL(&late, l, entry);
+}
+
+/*
+ * While a message is being taken in: news of an end would have what came after
+ * that message taken in before it, so all else waits.
+ */
+void
+lifeline_signals(msg_pid from)
+{
+	static char packet[PROTO_LIFELINE_MAX] __attribute__((aligned(8)));
+	struct late *l, *next;
+	size_t len;
+
+	for (l = STAILQ_FIRST(&late); l != NULL; l = next) {
+		next = STAILQ_NEXT(l, entry);
+		if (!is_signal(l->packet, l->len, from))
+			continue;
+		STAILQ_REMOVE(&late, l, late, entry);
+		take_in(l->packet, l->len);
+		free(l);
+	}
+	while (!mailbox.cut && (len = read_packet(packet)) > 0) {
+		if (is_signal(packet, len, from))
+			take_in(packet, len);
+		else
+			keep(packet, len);
+	}
+}
+
+void
+lifeline_fini(void)
+{
+	struct late *l;
+
+	while ((l = STAILQ_FIRST(&late)) != NULL) {
+		STAILQ_REMOVE_HEAD(&late, entry);
+		free(l);
 	}
 }
 

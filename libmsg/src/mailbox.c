@@ -182,9 +182,12 @@ mailbox_control(const struct proto_frame *h, const void *body, size_t len)
 	size_t text = len > 0 ? strnlen(body, len) : 0;
 
 	switch (h->type) {
+	case PROTO_RESOLVED:
+		if (transport_resolved(h->ref))
+			break;
+		/* fallthrough */
 	case PROTO_WELCOME:
 	case PROTO_RESULT:
-	case PROTO_RESOLVED:
 	case PROTO_ANSWER:
 		if (!request_take(h, body, len))
 			mailbox.stats.late++;
@@ -335,6 +338,7 @@ msg_open(void)
 static void
 forget_all(void)
 {
+	lifeline_fini();
 	sys_fini();
 	queue_fini(&mailbox.queue);
 	timers_fini();

@@ -53,8 +53,12 @@ struct peer {
 	enum path path; /* the last frame's */
 	uint32_t seq, acked_seq, settled_seq;
 	uint64_t sent, acked;
-	uint64_t lost;    /* of `sent`, by a connection that was closed */
-	uint64_t barrier; /* ref of the BARRIER under way, 0 none */
+	uint64_t lost; /* of `sent`, by a connection that was closed */
+	/* An EXIT that supd has not answered for, and for the next frame. */
+	uint64_t fence;
+	bool fence_asked, behind;
+	uint32_t lost_seq; /* up to this, it has arrived or never will */
+	uint64_t barrier;  /* ref of the BARRIER under way, 0 none */
 	int64_t barrier_at_ns;
 
 	/* What waits to be sent together. */
@@ -67,11 +71,12 @@ struct peer {
 	/* What we have taken, and how much of that we have told. */
 	uint32_t taken_seq, told_seq;
 	uint64_t taken, told;
-	bool gap;    /* what is missing now is not lost on the way */
-	bool unpaid; /* a CREDIT is due when there is room */
+	bool gap;          /* what is missing now is not lost on the way */
+	bool unpaid;       /* a CREDIT is due when there is room */
+	bool signals_wait; /* some of its signals, maybe, for what comes */
 	uint32_t n_bad, n_reported;
 
-	/* Replies that it has not taken. */
+	/* Replies that it has not taken, and signals behind them. */
 	struct late_reply *backlog_first, *backlog_last;
 	size_t backlog_bytes;
 	int64_t backlog_ns; /* when one left last, or the first came */
@@ -158,6 +163,9 @@ bool credit_take(struct peer *p, const void *body, size_t len);
 
 /* Nothing is under way any more: it has arrived, or never will. */
 void credit_reset(struct peer *p);
+
+/* The same, when the connection has gone that it was under way on. */
+void credit_lost(struct peer *p);
 
 /*
  * A frame of `size` bytes has been taken, which came by this path.  False if
@@ -253,7 +261,10 @@ void route_watch(struct peer *p);
 bool backlog_none(const struct peer *p);
 bool backlog_stuck(const struct peer *p);
 
-/* Keep a reply, after those that are there.  False: there is no room. */
+/*
+ * Keep a reply or signal, after those that are there.  False: there is no room,
+ * of which a signal needs none but memory.
+ */
 bool backlog_add(
     struct peer *p, const struct proto_frame *h, const void *body, size_t len);
 
@@ -268,6 +279,10 @@ void backlog_drop(struct peer *p);
 /* Send a frame now, before any backlog.  0; -EAGAIN; -ESRCH, no way; -errno. */
 must_check int transport_now(
     struct peer *p, const struct proto_frame *h, const void *body, size_t len);
+
+/* Send an EXIT or SYS, behind all that has been sent.  0, -EAGAIN, -errno. */
+must_check int transport_signal_now(struct peer *p,
+    const struct proto_frame *frame, const void *body, size_t len);
 
 extern struct carrier {
 	int rep, rep_fd; /* our mailbox, -1: none */

@@ -266,7 +266,9 @@ mailbox_ask(struct proto_frame *h, const void *body, size_t len, int timeout_ms,
 	if (q == NULL)
 		return fail(-ENOMEM, "no memory for a request");
 	q->awaited = true;
-	r = lifeline_send(h, body, len);
+	/* What we have sent before a SYS is to be handled before. */
+	r = h->type == PROTO_SYS ? transport_signal(h, body, len)
+	                         : lifeline_send(h, body, len);
 	if (r == 0)
 		r = await(q, clock_deadline(timeout_ms));
 	if (r == 0) {

@@ -12,6 +12,7 @@
  * malformed or forged is dropped, counted, and reported to supd.
  */
 #include "pipe.h"
+#include "sys.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -29,6 +30,14 @@ struct carrier carrier = { .rep = -1, .rep_fd = -1 };
 static msg_pid dead[DEAD_MAX];
 static unsigned n_dead;
 static bool to_report;
+static unsigned n_fences; /* who have one */
+
+static void
+fence_down(struct peer *p)
+{
+	n_fences -= p->fence != 0;
+	p->fence = 0;
+}
 
 /* Close the way to a worker, and forget it. */
 static void
@@ -37,6 +46,7 @@ forget(struct peer *p)
 	route_close(p);
 	batch_drop(p);
 	backlog_drop(p);
+	fence_down(p);
 	peer_free(p);
 }
 
@@ -96,7 +106,9 @@ on_hello(struct origin *o, const struct proto_frame *h)
 	}
 	/* What went back by an earlier connection, has arrived or is lost. */
 	if (p->bound && p->path == BY_KEY)
-		credit_reset(p);
+		credit_lost(p);
+	/* A signal may have come before all that it is to follow. */
+	p->signals_wait = true;
 	peer_bind(p, o->key, o->control);
 	o->p = p;
 }
@@ -140,10 +152,21 @@ on_bye(struct origin *o, const struct proto_frame *h)
 		mailbox.stats.bad++; /* something was lost */
 	if (p->path == BY_KEY) {
 		batch_drop(p);
-		credit_reset(p);
+		credit_lost(p);
 	}
 	peer_unbind(p);
 	o->p = NULL;
+}
+
+/* A frame was taken: has the time of signals behind it come? */
+static void
+run_signals(struct peer *p)
+{
+	if (!p->signals_wait)
+		return;
+	p->signals_wait = false;
+	exits_run(0);
+	sys_ordered(0);
 }
 
 static void
@@ -168,12 +191,15 @@ take_frame(
 	case PROTO_CALL:
 	case PROTO_CAST:
 	case PROTO_REPLY:
+		if ((h->flags & PROTO_BEHIND) != 0)
+			lifeline_signals(h->from);
 		if (!credit_taken(
 			p, o->path, h->seq, proto_put(NULL, 0, h, NULL, len))) {
 			blame(p);
 			break;
 		}
 		mailbox_deliver(h, body, len);
+		run_signals(p);
 		break;
 	case PROTO_CREDIT:
 		if (!credit_take(p, body, len))
@@ -336,6 +362,58 @@ transport_reaches(msg_pid pid, enum proto_type type)
 	return path_to(peer_find(pid), type) != NO_PATH;
 }
 
+/*
+ * Messages that follow an EXIT must not overtake it (P-4), and it goes another
+ * way.  So they wait until supd, asked anything after it, answers: then it is
+ * in the receiver's lifeline, and the first of them, which is marked, has the
+ * receiver look there first.
+ */
+static bool
+fence_stands(struct peer *p)
+{
+	/* About nobody: no incarnation is 0. */
+	struct proto_frame h = { .type = PROTO_RESOLVE,
+		.to = PROTO_PID(PROTO_PID_SLOT(mailbox.self), 0),
+		.from = mailbox.self,
+		.ref = p->fence };
+	int r;
+
+	if (p->fence == 0 || p->fence_asked)
+		return p->fence != 0;
+	r = lifeline_try(&h, NULL, 0);
+	p->fence_asked = r == 0;
+	if (r != 0 && r != -EAGAIN)
+		fence_down(p);
+	return p->fence != 0;
+}
+
+static void
+fence_raise(struct peer *p)
+{
+	n_fences += p->fence == 0;
+	p->fence = mailbox_ref();
+	p->fence_asked = false;
+	p->behind = true;
+	(void)fence_stands(p);
+}
+
+bool
+transport_resolved(uint64_t ref)
+{
+	struct peer *p;
+
+	if (n_fences == 0)
+		return false;
+	TAILQ_FOREACH (p, &peers, entry) {
+		if (p->fence != ref)
+			continue;
+		fence_down(p);
+		backlog_flush(p);
+		return true;
+	}
+	return false;
+}
+
 /* Send it now, if credit and the pipe allow.  0, -EAGAIN, -errno. */
 static int
 try_send(struct peer *p, enum path path, const struct proto_frame *frame,
@@ -346,10 +424,12 @@ try_send(struct peer *p, enum path path, const struct proto_frame *frame,
 	bool alone = size > ALONE_MIN, first;
 	int r;
 
-	if (!credit_allows(p, path, size) ||
+	if (fence_stands(p) || !credit_allows(p, path, size) ||
 	    ((alone || !batch_room(p, path, size)) && !batch_flush(p)))
 		return -EAGAIN;
 	h.seq = p->seq + 1;
+	if (p->behind)
+		h.flags |= PROTO_BEHIND;
 	first = p->batch == NULL;
 	if (alone) {
 		r = batch_alone(p, path, &h, body, len);
@@ -358,6 +438,7 @@ try_send(struct peer *p, enum path path, const struct proto_frame *frame,
 	} else if (!batch_put(p, path, &h, body, len)) {
 		return fail(-ENOMEM, "no memory for a message");
 	}
+	p->behind = false;
 	(void)credit_spend(p, path, size);
 	if (first && !alone)
 		batch_settle(p);
@@ -425,7 +506,7 @@ transport_now(
 		return -ESRCH;
 	r = try_send(p, path, h, body, len);
 	mailbox.stats.sent += r == 0;
-	if (r != -EAGAIN)
+	if (r != -EAGAIN || p->fence != 0)
 		return r;
 	if (path == BY_ROUTE && route_lost(p))
 		return -ESRCH;
@@ -490,12 +571,44 @@ transport_sync(int64_t deadline_ns)
 	return 0;
 }
 
-uint32_t
-transport_seq(msg_pid pid)
+/* What was lost with a connection is not waited for. */
+static uint32_t
+behind(const struct peer *p)
 {
-	struct peer *p = peer_find(pid);
+	return p->seq != p->lost_seq ? p->seq : 0;
+}
 
-	return p != NULL ? p->seq : 0;
+int
+transport_signal(const struct proto_frame *frame, const void *body, size_t len)
+{
+	struct peer *p = peer_find(frame->to);
+	struct proto_frame h = *frame;
+	int r;
+
+	if (p != NULL && !backlog_none(p))
+		return backlog_add(p, &h, body, len)
+		           ? 0
+		           : fail(-ENOMEM, "no memory for a signal");
+	h.seq = p != NULL ? behind(p) : 0;
+	r = lifeline_send(&h, body, len);
+	p = peer_find(h.to);
+	if (r == 0 && p != NULL && h.type == PROTO_EXIT)
+		fence_raise(p);
+	return r;
+}
+
+int
+transport_signal_now(struct peer *p, const struct proto_frame *frame,
+    const void *body, size_t len)
+{
+	struct proto_frame h = *frame;
+	int r;
+
+	h.seq = behind(p);
+	r = lifeline_try(&h, body, len);
+	if (r == 0 && h.type == PROTO_EXIT)
+		fence_raise(p);
+	return r;
 }
 
 bool
@@ -503,7 +616,11 @@ transport_has_taken(msg_pid pid, uint32_t seq)
 {
 	struct peer *p = peer_find(pid);
 
-	return seq == 0 || (p != NULL && (int32_t)(p->taken_seq - seq) >= 0);
+	if (seq == 0 || (p != NULL && (int32_t)(p->taken_seq - seq) >= 0))
+		return true;
+	if (p != NULL)
+		p->signals_wait = true;
+	return false;
 }
 
 /* --- the end of others, and ours --- */

@@ -266,6 +266,7 @@ look(int ms)
 	}
 	for (int i = 0; i < n; i++)
 		dispatch(e[i].data.fd, e[i].events);
+	lifeline_late();
 	mailbox_chores();
 	if (w.following > 0)
 		pthread_cond_broadcast(&w.changed);

@@ -91,7 +91,7 @@ setup_ender() {
 	start_supd
 	wait_node plain state ready
 	run_supctl stop traps plain
-	log_has root/traps "EXIT shutdown"
+	wait_until "$PATIENCE" log_has root/traps "EXIT shutdown"
 	run ! log_has root/plain EXIT
 	assert_node traps last_exit stopped
 	assert_node plain last_exit stopped

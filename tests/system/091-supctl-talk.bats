@@ -94,3 +94,28 @@ traced_call() {
 	    grep -q '^in    call .*\["value"\]' "$T/trace" &&
 	    grep -q '^out   reply ' "$T/trace"
 }
+
+@test "trace shows a call and its reply from end to end" {
+	start_counter
+	timeout 60 "$SUPCTL" --json trace counter >"$T/trace" 2>&1 3>&- &
+	tracer=$!
+	wait_until "$PATIENCE" traced_json
+	kill "$tracer"
+	wait "$tracer" || true
+	# The caller is who gets the reply, and the value is that of the call.
+	run jq -s -e '[.[].trace | select(. != null)] |
+	    (map(select(.kind == "call" and .body == ["increment"])) | first)
+		as $call |
+	    map(select(.kind == "reply" and .to == $call.from)) |
+	    length == 1 and .[0].dir == "out" and $call.dir == "in" and
+	    .[0].from == $call.to and (.[0].body | type) == "number"' \
+		"$T/trace"
+	echo "$output"
+	cat "$T/trace"
+	assert_success
+}
+
+traced_json() {
+	"$SUPCTL" call counter '["increment"]' >/dev/null &&
+	    grep -q reply "$T/trace"
+}

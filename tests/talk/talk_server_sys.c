@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int
 sys_text(msg_pid pid, const char *op, const char *fmt_text)
@@ -244,16 +245,119 @@ a_debug_function_hears_of_each_event(void)
 }
 
 static void
-every_worker_answers_info_and_who_is_no_server_refuses_the_rest(void)
+every_worker_answers_info_but_not_itself(void)
 {
 	msg_pid pid = probe_start("probe-14i", NULL, NULL);
 	struct msg m;
 
 	check_ok(sys(pid, "info", &m));
 	msg_free(&m);
-	/* A case is no server.  Ask it, that is us, by its supervisor's eye. */
 	check_int(sys(msg_self(), "info", NULL), -EDEADLK);
 	check_int(msg_sys_name("probe-nobody", "info", NULL, -1, NULL), -ESRCH);
+}
+
+static void
+who_is_no_server_refuses_all_but_info(void)
+{
+	static const char *const ops[] = { "get_state", "suspend", "statistics",
+		"terminate", "frobnicate" };
+	const char *args[] = { "plain", NULL };
+	msg_pid pid;
+
+	check_ok(msg_spawn("peers", args, &pid));
+	check_ok(msg_callf(pid, TALK_PATIENCE_MS, NULL, "ping"));
+	check_ok(sys(pid, "info", NULL));
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		check_int(sys(pid, ops[i], NULL), -EREMOTEIO);
+		check(strstr(msg_strerror(-EREMOTEIO), "no server") != NULL);
+	}
+	/* And lives on. */
+	check_ok(msg_callf(pid, TALK_PATIENCE_MS, NULL, "ping"));
+	check_ok(msg_exit_to(pid, "kill"));
+}
+
+/* What supctl's `sys PID get_state` prints. */
+static long
+state_by_supctl(msg_pid pid)
+{
+	const char *supctl = getenv("SUPCTL");
+	char command[512];
+	long n = -1;
+	FILE *f;
+
+	snprintf(command, sizeof(command),
+	    "timeout 60 '%s' sys '<%llu.%llu>' get_state",
+	    supctl != NULL ? supctl : "supctl", (unsigned long long)pid >> 40,
+	    (unsigned long long)pid & 0xffffffffffULL);
+	f = popen(command, "re");
+	check(f != NULL);
+	check_int(fscanf(f, "%ld", &n), 1);
+	check_int(pclose(f), 0);
+	return n;
+}
+
+#define NAPS 600
+
+static void
+supctl_is_answered_ahead_of_what_waits(void)
+{
+	const char *args[] = { "napper", NULL };
+	msg_pid pid;
+
+	check_ok(msg_server_start("peers", args, TALK_PATIENCE_MS, &pid));
+	for (int i = 0; i < NAPS; i++)
+		check_ok(msg_castf(pid, "nap"));
+	check(state_by_supctl(pid) < NAPS);
+	check_ok(msg_exit_to(pid, "kill"));
+}
+
+/* --- roles other than the probe --------------------------------------------
+ */
+
+static int
+plain(char **args)
+{
+	struct msg m;
+
+	(void)args;
+	check_ok(msg_open());
+	check_ok(msg_ready());
+	while (msg_receive(&m, -1) == 1) {
+		if (m.kind == MSG_CALL)
+			check_ok(msg_replyf(&m, "pong"));
+		msg_free(&m);
+	}
+	return 1;
+}
+
+static struct msg_next
+nap(void *state, const struct msg *m)
+{
+	long *naps = state;
+
+	(void)m;
+	usleep(100 * 1000);
+	++*naps;
+	return msg_next_noreply();
+}
+
+static void
+format_naps(const void *state, struct msg_pack *out)
+{
+	msg_packf(out, "%ld", *(const long *)state);
+}
+
+static int
+napper(char **args)
+{
+	static const struct msg_server_ops ops = {
+		.handle_cast = nap,
+		.format_state = format_naps,
+	};
+	static long naps;
+
+	(void)args;
+	msg_server_main(&ops, &naps, NULL);
 }
 
 static const struct talk_case cases[] = {
@@ -275,12 +379,18 @@ static const struct talk_case cases[] = {
 	    statistics_count_messages_and_log_remembers_them },
 	{ "G-14 a debug function hears of each event",
 	    a_debug_function_hears_of_each_event },
-	{ "G-14 every worker answers info",
-	    every_worker_answers_info_and_who_is_no_server_refuses_the_rest },
+	{ "G-14 every worker answers info, but not itself",
+	    every_worker_answers_info_but_not_itself },
+	{ "G-14 who is no server refuses all but info",
+	    who_is_no_server_refuses_all_but_info },
+	{ "G-14 supctl is answered ahead of all messages that wait",
+	    supctl_is_answered_ahead_of_what_waits },
 	{ NULL, NULL },
 };
 
 static const struct talk_role roles[] = {
+	{ "napper", napper },
+	{ "plain", plain },
 	{ "probe", probe },
 	{ NULL, NULL },
 };

@@ -124,7 +124,7 @@ _Static_assert(sizeof(struct proto_frame) == PROTO_HEADER_SIZE, "wire format");
 #define PROTO_MESSAGE_MAX  (16 * 1024 * 1024) /* largest nanomsg frame */
 /* Largest batch: beyond it nanomsg drops the connection. */
 #define PROTO_BATCH_MAX    (PROTO_MESSAGE_MAX + 1024 * 1024)
-#define PROTO_NAME_MAX     64
+#define PROTO_NAME_MAX     63
 #define PROTO_REASON_MAX   63 /* longest exit reason */
 #define PROTO_PATH_MAX     1024
 #define PROTO_ENDPOINT_MAX 104 /* "ipc://..." that fits sun_path */

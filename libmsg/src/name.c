@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(MSG_NAME_MAX == PROTO_NAME_MAX, "the bus's own limit");
+
 /* REGISTER, UNREGISTER: ask and take the errno of the answer. */
 static int
 ask_name(enum proto_type type, const char *what, const char *name)

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define NAME_BYTES_MAX 64
+#define NAME_BYTES_MAX 63 /* as the bus: PROTO_NAME_MAX */
 
 /* Why `text` is neither a name nor a path, or NULL. */
 static const char *
@@ -16,7 +16,7 @@ fault(const char *text, bool is_name)
 	if (len == 0)
 		return "is empty";
 	if (is_name && len > NAME_BYTES_MAX)
-		return "is longer than 64 bytes";
+		return "is longer than 63 bytes";
 	if (len > PATH_MAX_LEN)
 		return "is too long";
 	for (size_t i = 0; i < len; i++) {

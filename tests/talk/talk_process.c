@@ -803,7 +803,25 @@ supd_tells_what_it_knows(void)
 	check_int(msg_info("p12-nobody", &m), -ENOENT);
 }
 
+static void
+a_name_has_at_most_63_bytes(void)
+{
+	char name[MSG_NAME_MAX + 2];
+	msg_pid pid;
+
+	memset(name, 'n', sizeof(name));
+	name[MSG_NAME_MAX + 1] = '\0';
+	check_int(strlen(name), 64);
+	check_int(msg_register(name), -EINVAL);
+	name[MSG_NAME_MAX] = '\0';
+	check_ok(msg_register(name));
+	check_ok(msg_whereis(name, &pid));
+	check(pid == msg_self());
+	check_ok(msg_unregister(name));
+}
+
 static const struct talk_case cases[] = {
+	{ "P-10 a name has at most 63 bytes", a_name_has_at_most_63_bytes },
 	{ "P-1 spawn does not fail for the target's sake",
 	    spawn_does_not_fail_for_the_target },
 	{ "P-1 spawn_link leaves no gap", spawn_link_leaves_no_gap },

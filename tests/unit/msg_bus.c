@@ -28,7 +28,7 @@ static struct worker {
 } workers[BUS_WORKERS_MAX + 1];
 static int n_workers;
 static struct {
-	char name[PROTO_NAME_MAX];
+	char name[PROTO_NAME_MAX + 1];
 	int slot;
 } names[NAMES_MAX];
 static struct {
@@ -252,8 +252,8 @@ on_register(int slot, const struct proto_frame *h, const char *name)
 		for (i = 0; names[i].slot != 0; i++)
 			;
 		names[i].slot = slot;
-		(void)snprintf(names[i].name, PROTO_NAME_MAX, "%.*s",
-		    PROTO_NAME_MAX - 1, name);
+		(void)snprintf(names[i].name, sizeof(names[i].name), "%.*s",
+		    PROTO_NAME_MAX, name);
 	}
 	answer(slot, PROTO_RESULT, h->ref, 0, &r, sizeof(r));
 }

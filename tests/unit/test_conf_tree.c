@@ -472,6 +472,9 @@ limits_of_supervisors_are_checked(void **state)
 	    "has 2 children, more than");
 }
 
+#define NAME_63                                                                \
+	"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0"
+
 static void
 names_and_paths_of_others_are_checked(void **state)
 {
@@ -487,6 +490,9 @@ names_and_paths_of_others_are_checked(void **state)
 	assert_null(w->monitors);
 	kit_refuses(*state, WORKER("register: a/b"),
 	    "register: \"a/b\" has a / in it, as only paths do");
+	kit_ok(*state, WORKER("register: " NAME_63));
+	kit_refuses(*state, WORKER("register: " NAME_63 "x"),
+	    "is longer than 63 bytes");
 	kit_refuses(*state, WORKER("link: [\"a b\"]"),
 	    "link: \"a b\" has a space or control character in it");
 	kit_refuses(

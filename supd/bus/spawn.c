@@ -112,6 +112,7 @@ ask_engine(struct peer *p, const struct proto_frame *h, const char *pool,
 		.op = OP_ADD,
 		.flags = REQUEST_MARK,
 		.uid = p->uid,
+		.asker = p->slot + 1,
 	};
 	struct spawn *s;
 

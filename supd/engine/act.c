@@ -305,7 +305,7 @@ add_reply(struct request *r, struct target *t, const struct effect *eff)
 	}
 	if (request_target_there(r, t)) {
 		sh->nodes[t->n].announced = true;
-		record_added(sh, t->n);
+		record_added(sh, t->n, r->asker);
 	}
 	request_target_done(r, t);
 }

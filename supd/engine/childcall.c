@@ -209,7 +209,7 @@ childcall_reply(struct request *r, struct target *t, const struct effect *eff)
 	if (r->child_call == CHILD_CALL_START && request_target_there(r, t) &&
 	    (eff->result == RESULT_OK || eff->result == RESULT_IGNORED)) {
 		sh->nodes[t->n].announced = true;
-		record_added(sh, t->n);
+		record_added(sh, t->n, r->asker);
 	}
 	request_target_done(r, t);
 }

@@ -453,9 +453,12 @@ record_reload(struct shell *sh, const char *text)
 }
 
 void
-record_added(struct shell *sh, node_t n)
+record_added(struct shell *sh, node_t n, const char *by)
 {
-	add(sh, n, HIST_ADDED, NULL, "by an operator");
+	char text[WIRE_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "by %s", by != NULL ? by : "an operator");
+	add(sh, n, HIST_ADDED, NULL, text);
 }
 
 void

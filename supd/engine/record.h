@@ -27,7 +27,8 @@ void record_signal(struct shell *sh, node_t n, int sig, const char *text);
 /* The configuration becomes another one: text says what is different. */
 void record_reload(struct shell *sh, const char *text);
 
-void record_added(struct shell *sh, node_t n);
+/* By whom: the path of a worker, or NULL: an operator. */
+void record_added(struct shell *sh, node_t n, const char *by);
 void record_removed(struct shell *sh, node_t n);
 
 /* The logger's answer to the WIRE_LOG_TAIL that a bad end asked for. */

@@ -39,6 +39,7 @@ request_forget(struct request *r)
 	free(r->target);
 	buf_fini(&r->errors);
 	free(r->last_line);
+	free(r->asker);
 	free(r);
 }
 
@@ -183,6 +184,8 @@ request_begin(
 		r->flags = m->flags;
 		r->timeout_ns = m->timeout_ns;
 		r->target = calloc(n, sizeof(*r->target));
+		if (m->asker != 0 && tree_has(sh, m->asker - 1))
+			r->asker = strdup(sh->nodes[m->asker - 1].path);
 	}
 	if (r != NULL && m->timeout_ns > 0)
 		r->timer = timer_new(sh->loop, expire_request, r);

@@ -51,6 +51,7 @@ struct request {
 	bool explaining;   /* out of time; the last output is being fetched */
 	struct buf errors; /* a line for each target that failed */
 	char *last_line;
+	char *asker; /* the path of the worker that asks; NULL: an operator */
 };
 
 /* A WIRE_REQUEST has come. */

@@ -187,6 +187,8 @@ lessons() {
 	wait_until "$PATIENCE" log_has root/greet "ann was greeted; the child ended: normal"
 	grep -rq "hello ann" "$LOGS/root/greeters"
 	wait_until "$PATIENCE" is_alone greeters
+	run_supctl events
+	assert_line --regexp 'greeters/1 +added +by root/greet$'
 }
 
 # is_alone POOL: it has no children any more.

@@ -398,9 +398,12 @@ void nnfix_init(void);
 bool nnfix_active(void);
 
 /*
- * Is there a connection of ours whose peer has hung up and which nanomsg has
- * not finished reading?  False when the shim is not active.
+ * Mark the connections of ours whose peers have hung up; and has nanomsg not
+ * finished reading one of those?  Peers that come and go meanwhile are none of
+ * them, or one that does so again and again would keep us for ever.  False when
+ * the shim is not active.
  */
+void nnfix_mark(void);
 bool nnfix_hungup(void);
 
 #endif /* SRC_INTERNAL_H */

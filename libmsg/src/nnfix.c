@@ -56,6 +56,8 @@ static atomic_uint n_listens, n_registers;
 /* Which fds nanomsg has: a bit each.  Written by its thread, read by ours. */
 static _Atomic uint64_t known[FDS_MAX / 64];
 static atomic_int known_max = -1;
+/* Of those, which were hung up when nnfix_mark() was called. */
+static _Atomic uint64_t marked[FDS_MAX / 64];
 static atomic_bool untracked; /* an fd was too large to be known */
 
 /* dl_iterate_phdr(3): is this libnanomsg?  Then keep where its text is. */
@@ -111,8 +113,13 @@ know(int fd)
 static void
 forget(int fd)
 {
-	if (fd >= 0 && fd < FDS_MAX)
-		atomic_fetch_and(&known[fd / 64], ~(UINT64_C(1) << fd % 64));
+	uint64_t others;
+
+	if (fd < 0 || fd >= FDS_MAX)
+		return;
+	others = ~(UINT64_C(1) << fd % 64);
+	atomic_fetch_and(&known[fd / 64], others);
+	atomic_fetch_and(&marked[fd / 64], others);
 }
 
 static int
@@ -233,6 +240,35 @@ nnfix_active(void)
 	return atomic_load(&n_listens) > 0 && atomic_load(&n_registers) > 0;
 }
 
+/* Which of 64 fds are hung up? */
+static uint64_t
+hungup(int first, uint64_t fds)
+{
+	struct pollfd p[64];
+	uint64_t found = 0;
+	nfds_t n = 0;
+
+	for (; fds != 0; fds &= fds - 1)
+		p[n++] = (struct pollfd){ .fd = first + __builtin_ctzll(fds) };
+	if (n == 0 || poll(p, n, 0) <= 0)
+		return 0;
+	while (n-- > 0) {
+		if ((p[n].revents & POLLHUP) != 0)
+			found |= UINT64_C(1) << (p[n].fd - first);
+	}
+	return found;
+}
+
+void
+nnfix_mark(void)
+{
+	int max = atomic_load(&known_max);
+
+	for (int i = 0; i <= max / 64; i++)
+		atomic_store(
+		    &marked[i], hungup(i * 64, atomic_load(&known[i])));
+}
+
 bool
 nnfix_hungup(void)
 {
@@ -241,16 +277,12 @@ nnfix_hungup(void)
 	if (!nnfix_active() || atomic_load(&untracked))
 		return false;
 	for (int i = 0; i <= max / 64; i++) {
-		uint64_t bits = atomic_load(&known[i]);
+		uint64_t fds = atomic_load(&marked[i]);
 
-		while (bits != 0) {
-			int bit = __builtin_ctzll(bits);
-			struct pollfd p = { .fd = i * 64 + bit };
-
-			bits &= bits - 1;
-			if (poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0)
-				return true;
-		}
+		/* Again, as one may have been closed while it was marked. */
+		if (fds != 0 &&
+		    hungup(i * 64, fds & atomic_load(&known[i])) != 0)
+			return true;
 	}
 	return false;
 }

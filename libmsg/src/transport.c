@@ -629,8 +629,9 @@ transport_has_taken(msg_pid pid, uint32_t seq)
  * The rule that DOWN comes after the data.  When supd tells of an end, what
  * that worker sent may still be in the kernel or between nanomsg and us: its
  * connection counts as hung up until nanomsg has read it to its end.  So take
- * in until there is no hung-up connection left, and only then go on.  Without
- * the shim that cannot be seen; one more look after a millisecond must do.
+ * in until none is left of those that are hung up now, and only then go on: who
+ * hangs up later is somebody else, and may do so for ever.  Without the shim
+ * that cannot be seen; one more look after a millisecond must do.
  */
 void
 transport_gone(msg_pid pid)
@@ -641,6 +642,7 @@ transport_gone(msg_pid pid)
 
 	if (is_dead(pid))
 		return;
+	nnfix_mark();
 	for (;;) {
 		while (drain_all() > 0)
 			;

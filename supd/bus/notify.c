@@ -145,14 +145,17 @@ notify_keep(struct notify *n, const struct datagram *d)
 	e->len += d->len;
 }
 
-/* From the next incarnation, as far as can be known now? */
+/*
+ * From the next incarnation, as far as can be known now?  `fresh`: it has just
+ * begun, and a program can be faster than the keeper is to tell its pid.
+ */
 static bool
-is_early(struct peer *p, const struct datagram *d)
+is_early(struct peer *p, const struct datagram *d, bool fresh)
 {
 	bus_pump(&p->bus->keeper);
 	if (p->early != NULL && in_session(d, p->early->os_pid))
 		return true;
-	return !p->live && notify_believed(p, d);
+	return (!p->live || (fresh && p->os_pid == 0)) && notify_believed(p, d);
 }
 
 static void
@@ -224,7 +227,7 @@ notify_take(struct peer *p, const struct datagram *d)
 	p = peers_get(b, slot);
 	if (p == NULL || p->notify == NULL || d->truncated)
 		return;
-	if (is_early(p, d)) {
+	if (is_early(p, d, p->inc != inc)) {
 		notify_keep(p->notify, d);
 		return;
 	}
@@ -361,7 +364,7 @@ notify_watch_pipe(struct peer *p, int fd)
 
 /*
  * Empty the socket.  What the next incarnation has said already, when the bus
- * is late, is kept for it.
+ * is late, is kept for it; and who it is may not be known yet.
  */
 void
 notify_reset(struct peer *p)
@@ -381,8 +384,8 @@ notify_reset(struct peer *p)
 	for (unsigned i = 0; n->fd >= 0 && i < NOTIFY_DRAIN_MAX; i++) {
 		if (notify_recv(n->fd, &d) <= 0)
 			break;
-		if (p->early != NULL && !d.truncated &&
-		    in_session(&d, p->early->os_pid))
+		if (!d.truncated && !in_session(&d, p->os_pid) &&
+		    (p->early == NULL || in_session(&d, p->early->os_pid)))
 			notify_keep(n, &d);
 	}
 }

@@ -195,6 +195,32 @@ ready_of_the_new_incarnation_is_not_lost_with_the_old(void **state)
 	close(fd);
 }
 
+/* And the keeper is late, too: the program is faster than its LIFELINE. */
+static void
+ready_of_the_new_incarnation_may_come_before_its_lifeline(void **state)
+{
+	struct rig *r = *state;
+	int fd, old;
+
+	prepared(r, 3, PREPARE_NOTIFY, "root/a");
+	rig_proc(r, 3, 5, "root/a");
+	old = rig_lifeline_notify(r, 3, 5, 4242, NULL);
+	rig_expect_nothing(r, &r->engine);
+	assert_return_code(kill(r->pid, SIGSTOP), errno);
+	rig_dead(r, 3, 5, "exit 1");
+	rig_proc(r, 3, 6, "root/a");
+	notify(r, 3, "READY=1");
+	assert_return_code(kill(r->pid, SIGCONT), errno);
+	rig_expect_nothing(r, &r->engine);
+	fd = rig_lifeline_notify(r, 3, 6, getsid(0), NULL);
+	assert_int_equal(((const struct wire_ready *)wire_body(
+			      rig_expect(&r->engine, WIRE_READY)))
+			     ->inc,
+	    6);
+	close(old);
+	close(fd);
+}
+
 static void
 ready_between_two_incarnations_never_counts(void **state)
 {
@@ -318,6 +344,7 @@ static const struct CMUnitTest tests[] = {
 	T(sd_notify_ready_is_told_with_its_status),
 	T(ready_of_the_old_incarnation_never_counts),
 	T(ready_of_the_new_incarnation_is_not_lost_with_the_old),
+	T(ready_of_the_new_incarnation_may_come_before_its_lifeline),
 	T(ready_between_two_incarnations_never_counts),
 	T(ready_before_its_proc_is_kept),
 	T(ready_before_the_death_of_the_old_is_kept_for_the_new),

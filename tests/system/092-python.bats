@@ -166,7 +166,7 @@ messengers() {
 	start_supd
 	wait_until "$PATIENCE" log_has root/demos/greet ": normal"
 	wait_until "$PATIENCE" log_has root/demos/trap ": crashed"
-	wait_until "$PATIENCE" supd_log_has "demos/link: exit 1"
+	wait_until "$PATIENCE" supd_log_has "demos/link: crashed"
 	assert_node demos/trap state ready
 }
 

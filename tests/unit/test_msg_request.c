@@ -120,10 +120,14 @@ receives_responses(void)
 	msg_free(&m);
 	check(msg_wait_response(a, 0, &m) == -EINVAL);
 	b = ask("slow");
-	c = ask("die");
+	c = ask("next");
 	check(msg_receive(&m, PATIENCE_MS) == 1);
 	check(m.kind == MSG_REPLY && m.ref == b);
 	msg_free(&m);
+	check(msg_receive(&m, PATIENCE_MS) == 1);
+	check(m.kind == MSG_REPLY && m.ref == c);
+	msg_free(&m);
+	c = ask("die");
 	check(msg_receive(&m, PATIENCE_MS) == 1);
 	check(m.kind == MSG_DOWN && m.ref == c && m.from == BUS_PID(1));
 	check(strcmp(m.body, "SIGKILL") == 0);

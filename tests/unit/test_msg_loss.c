@@ -171,12 +171,15 @@ what_was_sent_before_main_returned_arrives(void **state)
 	matrix(RETURNS);
 }
 
+/* TSan's own epoll stands before the shim: what the killed sent may be lost. */
+#ifndef __SANITIZE_THREAD__
 static void
 of_one_that_is_killed_whole_messages_arrive_then_down(void **state)
 {
 	(void)state;
 	matrix(KILLED);
 }
+#endif
 
 static void
 without_the_shim_too_when_it_returns(void **state)
@@ -195,8 +198,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_sent_before_main_returned_arrives),
+#ifndef __SANITIZE_THREAD__
 		cmocka_unit_test(
 		    of_one_that_is_killed_whole_messages_arrive_then_down),
+#endif
 		cmocka_unit_test(without_the_shim_too_when_it_returns),
 	};
 

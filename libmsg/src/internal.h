@@ -212,6 +212,12 @@ void item_give(struct item *it, struct msg *ret_msg);
 /* Now and then, take in what has come, also when messages wait already. */
 void mailbox_glance(void);
 
+/*
+ * Nothing that is wanted has come yet: wait for more.  1: look again; 0: the
+ * time was over before the last look; -EINTR, -EPIPE.  *last begins false.
+ */
+must_check int mailbox_more(int64_t deadline_ns, bool *last);
+
 /* --- monitor.c --- */
 
 /* Somebody has ended. */

@@ -50,6 +50,20 @@ mailbox_glance(void)
 	(void)mailbox_wait(-1, 0, 0);
 }
 
+int
+mailbox_more(int64_t deadline_ns, bool *last)
+{
+	int r;
+
+	if (mailbox.cut)
+		return fail(-EPIPE, "supd has gone");
+	if (*last)
+		return 0;
+	*last = clock_now() >= deadline_ns;
+	r = mailbox_wait(-1, 0, deadline_ns);
+	return r != 0 ? r : 1;
+}
+
 static int
 receive(struct msg *ret_msg, const struct msg_pattern *patterns, size_t n,
     int64_t deadline_ns)
@@ -74,13 +88,8 @@ receive(struct msg *ret_msg, const struct msg_pattern *patterns, size_t n,
 					    &scanned, &which);
 		if (it != NULL)
 			break;
-		if (mailbox.cut)
-			return fail(-EPIPE, "supd has gone");
-		if (last)
-			return 0;
-		last = clock_now() >= deadline_ns;
-		r = mailbox_wait(-1, 0, deadline_ns);
-		if (r != 0)
+		r = mailbox_more(deadline_ns, &last);
+		if (r <= 0)
 			return r;
 	}
 	item_give(it, ret_msg);

@@ -337,13 +337,8 @@ receive(bool suspended, int64_t deadline_ns, struct sys_request *ret_req,
 
 	mailbox_glance();
 	while ((it = next_item(suspended)) == NULL) {
-		if (mailbox.cut)
-			return fail(-EPIPE, "supd has gone");
-		if (last)
-			return 0;
-		last = clock_now() >= deadline_ns;
-		r = mailbox_wait(-1, 0, deadline_ns);
-		if (r != 0)
+		r = mailbox_more(deadline_ns, &last);
+		if (r <= 0)
 			return r;
 	}
 	if (it->kind != KIND_SYSTEM) {

@@ -7,6 +7,7 @@
 #include "ctl/msgproc.h"
 #include "ctl/sockpath.h"
 #include "ctl/text.h"
+#include "ctl/verbs.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -83,31 +84,16 @@ msg_cast(struct ctl *c, int argc, char **argv)
 	return one_way(c, "cast", argv);
 }
 
-/* The reply, whatever it is: also null. */
 static int
 msg_call(struct ctl *c, int argc, char **argv)
 {
-	json_t *payload = parse_json(c, argv[1]), *params, *reply = NULL;
-	int code;
+	json_t *payload = parse_json(c, argv[1]);
 
 	(void)argc;
 	if (payload == NULL)
 		return CTL_USAGE;
-	params = json_pack("{s:s, s:o}", "name", argv[0], "payload", payload);
-	if (c->timeout_ns >= 0)
-		json_object_set_new(
-		    params, "timeout_ns", json_integer(c->timeout_ns));
-	code = ctl_connect(c);
-	if (code != CTL_OK) {
-		json_decref(params);
-		return code;
-	}
-	ctl_allow_grace(c);
-	code = ctl_call(c, "call", params, &reply);
-	if (code == CTL_OK)
-		ctl_print_json(c, reply);
-	json_decref(reply);
-	return code;
+	return talk_ask(c, "call",
+	    json_pack("{s:s, s:o}", "name", argv[0], "payload", payload));
 }
 
 static int

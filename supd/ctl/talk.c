@@ -26,9 +26,8 @@ parse_json(struct ctl *c, const char *what, const char *text)
 	return v;
 }
 
-/* A method that waits in supd for a worker; prints what it answers. */
-static int
-ask_worker(struct ctl *c, const char *method, json_t *params)
+int
+talk_ask(struct ctl *c, const char *method, json_t *params)
 {
 	json_t *reply = NULL;
 	int code;
@@ -57,7 +56,7 @@ talk_call(struct ctl *c, int argc, char **argv)
 	(void)argc;
 	if (payload == NULL)
 		return ctl_usage(c);
-	return ask_worker(c, "call",
+	return talk_ask(c, "call",
 	    json_pack("{s:s, s:o}", "name", argv[0], "payload", payload));
 }
 
@@ -104,7 +103,7 @@ talk_sys(struct ctl *c, int argc, char **argv)
 		}
 		json_array_append_new(args, v);
 	}
-	return ask_worker(c, "sys",
+	return talk_ask(c, "sys",
 	    json_pack("{s:s, s:s, s:o}", "name", argv[0], "op", argv[1], "args",
 		args));
 }

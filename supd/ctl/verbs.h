@@ -88,6 +88,11 @@ int ask_is_ready(struct ctl *c, int argc, char **argv);
 int ask_is_failed(struct ctl *c, int argc, char **argv);
 int ask_wait(struct ctl *c, int argc, char **argv);
 /* talk.c */
+/*
+ * Ask for a method that waits in supd for a worker, and print what it answers,
+ * whatever that is.  Takes params.
+ */
+int talk_ask(struct ctl *c, const char *method, json_t *params);
 int talk_call(struct ctl *c, int argc, char **argv);
 int talk_send(struct ctl *c, int argc, char **argv);
 int talk_cast(struct ctl *c, int argc, char **argv);

@@ -193,6 +193,18 @@ rig_prepare(struct rig *r, uint32_t slot, uint32_t flags, uint32_t uid,
 }
 
 void
+rig_wish(struct rig *r, uint32_t slot, const char *path, const char *wishes)
+{
+	struct wire_prepare w = { .slot = slot, .uid = getuid() };
+
+	snprintf(w.path, sizeof(w.path), "%s", path);
+	assert_int_equal(link_send(&r->engine, WIRE_PREPARE, 0, &w, wishes,
+			     strlen(wishes) + 1),
+	    0);
+	rig_expect(&r->engine, WIRE_PREPARED);
+}
+
+void
 rig_proc_uid(
     struct rig *r, uint32_t slot, uint64_t inc, const char *path, uint32_t uid)
 {

@@ -35,6 +35,9 @@ int rig_teardown(void **state); /* the bus ends with 0, nothing is left */
 /* The engine and keeper say. */
 void rig_prepare(struct rig *r, uint32_t slot, uint32_t flags, uint32_t uid,
     const char *path);
+/* The same with what the configuration wishes for it (bus/wishes.h), taken. */
+void rig_wish(
+    struct rig *r, uint32_t slot, const char *path, const char *wishes);
 void rig_proc(struct rig *r, uint32_t slot, uint64_t inc, const char *path);
 void rig_proc_uid(
     struct rig *r, uint32_t slot, uint64_t inc, const char *path, uint32_t uid);

@@ -21,22 +21,10 @@
 static const char body[] = "\x92\xa4jobs\x91\xa1x";
 #define BODY_LEN (sizeof(body) - 1)
 
-static void
-wish(struct rig *r, uint32_t slot, const char *path, const char *wishes)
-{
-	struct wire_prepare w = { .slot = slot, .uid = getuid() };
-
-	snprintf(w.path, sizeof(w.path), "%s", path);
-	assert_int_equal(link_send(&r->engine, WIRE_PREPARE, 0, &w, wishes,
-			     strlen(wishes) + 1),
-	    0);
-	rig_expect(&r->engine, WIRE_PREPARED);
-}
-
 static int
 parent(struct rig *r)
 {
-	wish(r, 1, "root/parent", "allow jobs\n");
+	rig_wish(r, 1, "root/parent", "allow jobs\n");
 	return rig_worker(r, 1, 1, "root/parent");
 }
 
@@ -223,7 +211,7 @@ without_allow_nothing_is(void **state)
 
 	ll_send(a, PROTO_SPAWN, 0, 5, 0, body, BODY_LEN);
 	expect_error(a, 5, EPERM);
-	wish(r, 1, "root/parent", "allow control\n");
+	rig_wish(r, 1, "root/parent", "allow control\n");
 	ll_send(a, PROTO_SPAWN, 0, 6, 0, body, BODY_LEN);
 	end(r, requested(r), CTL_FAILED, "no");
 	expect_error(a, 6, EAGAIN);

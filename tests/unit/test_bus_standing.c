@@ -17,18 +17,6 @@
 #define A(inc) PROTO_PID(1, inc)
 #define B(inc) PROTO_PID(2, inc)
 
-static void
-wish(struct rig *r, uint32_t slot, const char *path, const char *wishes)
-{
-	struct wire_prepare w = { .slot = slot, .uid = getuid() };
-
-	snprintf(w.path, sizeof(w.path), "%s", path);
-	assert_int_equal(link_send(&r->engine, WIRE_PREPARE, 0, &w, wishes,
-			     strlen(wishes) + 1),
-	    0);
-	rig_expect(&r->engine, WIRE_PREPARED);
-}
-
 static uint64_t
 whereis(int fd, const char *name)
 {
@@ -73,7 +61,7 @@ any_program_has_its_names_for_its_life(void **state)
 	struct rig *r = *state;
 	int c = rig_worker(r, 3, 1, "root/c");
 
-	wish(r, 1, "root/a", "register db\nregister store\n");
+	rig_wish(r, 1, "root/a", "register db\nregister store\n");
 	assert_int_equal(whereis(c, "db"), 0);
 	rig_proc(r, 1, 1, "root/a");
 	rig_expect_nothing(r, &r->engine);
@@ -98,7 +86,7 @@ a_taken_name_stays_with_its_owner(void **state)
 
 	ll_text(c, PROTO_REGISTER, 5, "db");
 	assert_int_equal(ll_result(c, 5), 0);
-	wish(r, 1, "root/a", "register db\nregister store\n");
+	rig_wish(r, 1, "root/a", "register db\nregister store\n");
 	rig_proc(r, 1, 1, "root/a");
 	rig_expect_nothing(r, &r->engine);
 	assert_int_equal(whereis(c, "db"), PROTO_PID(3, 1));
@@ -112,7 +100,7 @@ a_configured_name_and_one_of_its_own(void **state)
 	struct rig *r = *state;
 	int a;
 
-	wish(r, 1, "root/a", "register db\n");
+	rig_wish(r, 1, "root/a", "register db\n");
 	a = rig_worker(r, 1, 1, "root/a");
 	ll_text(a, PROTO_REGISTER, 5, "mine");
 	assert_int_equal(ll_result(a, 5), 0);
@@ -128,7 +116,7 @@ linked_programs_end_together_and_begin_anew(void **state)
 {
 	struct rig *r = *state;
 
-	wish(r, 1, "root/a", "link root/b\n");
+	rig_wish(r, 1, "root/a", "link root/b\n");
 	rig_proc(r, 1, 1, "root/a");
 	rig_proc(r, 2, 1, "root/b");
 	rig_dead(r, 2, 1, "exit 7");
@@ -147,7 +135,7 @@ a_normal_end_takes_nobody_along(void **state)
 {
 	struct rig *r = *state;
 
-	wish(r, 1, "root/a", "link b\n");
+	rig_wish(r, 1, "root/a", "link b\n");
 	rig_proc(r, 2, 1, "root/b");
 	rig_proc(r, 1, 1, "root/a");
 	rig_dead(r, 1, 1, "normal");
@@ -160,7 +148,7 @@ a_name_that_comes_later_is_linked_then(void **state)
 	struct rig *r = *state;
 	int b;
 
-	wish(r, 1, "root/a", "link later\n");
+	rig_wish(r, 1, "root/a", "link later\n");
 	rig_proc(r, 1, 1, "root/a");
 	b = rig_worker(r, 2, 1, "root/b");
 	ll_text(b, PROTO_REGISTER, 5, "later");
@@ -177,7 +165,7 @@ every_end_is_told_to_who_monitors(void **state)
 	struct rig *r = *state;
 	int a;
 
-	wish(r, 1, "root/a", "monitor b\nmonitor nobody\n");
+	rig_wish(r, 1, "root/a", "monitor b\nmonitor nobody\n");
 	rig_proc(r, 2, 1, "root/b");
 	a = rig_worker(r, 1, 1, "root/a");
 	ll_quiet(a);
@@ -196,8 +184,8 @@ wishes_can_be_taken_back(void **state)
 	struct rig *r = *state;
 	int c = rig_worker(r, 3, 1, "root/c");
 
-	wish(r, 1, "root/a", "link b\nregister db\n");
-	wish(r, 1, "root/a", "");
+	rig_wish(r, 1, "root/a", "link b\nregister db\n");
+	rig_wish(r, 1, "root/a", "");
 	rig_proc(r, 1, 1, "root/a");
 	rig_proc(r, 2, 1, "root/b");
 	rig_expect_nothing(r, &r->engine);

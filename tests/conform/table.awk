@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: ISC
-# usage: awk -f table.awk conformance.tsv TAP...
+# usage: awk -f summary.awk -f table.awk conformance.tsv TAP...
 # Print tests/oracle/CONFORMANCE.md: the list of upstream cases with what the
 # test run has found.  A problem of the list goes to standard error.
-
-function complain(text) {
-	print text >"/dev/stderr"
-	bad = 1
-}
 
 # What a rig has said of case i: pass, FAIL, MISSING, or "-" if it has no say.
 function result(i, rig, want,    key, r) {
@@ -22,8 +17,6 @@ function result(i, rig, want,    key, r) {
 	return r
 }
 
-BEGIN { FS = "\t" }
-
 FNR == NR {
 	if ($0 ~ /^#/)
 		next
@@ -32,10 +25,7 @@ FNR == NR {
 	n++
 	suite[n] = $1; name[n] = $2; verdict[n] = $3
 	where[n] = $4; asserts[n] = $5; note[n] = $6
-	n_verdict[$1, $3]++
-	if (!($1 in n_suite))
-		suites[++n_suites] = $1
-	n_suite[$1]++
+	count_case($1, $3)
 	next
 }
 
@@ -74,19 +64,7 @@ END {
 	print "Where supd differs on purpose: D3, an exit 0 in answer to a stop is `shutdown`; D12,"
 	print "an unknown key of the configuration is an error and not ignored."
 	print ""
-	print "| suite | cases | yes | adapted | no | tested here | pass |"
-	print "|---|---|---|---|---|---|---|"
-	for (s = 1; s <= n_suites; s++) {
-		k = suites[s]
-		printf "| %s | %d | %d | %d | %d | %d | %d |\n", k, n_suite[k],
-		    n_verdict[k, "yes"], n_verdict[k, "adapted"],
-		    n_verdict[k, "no"], n_ran[k], n_pass[k]
-		t_n += n_suite[k]; t_yes += n_verdict[k, "yes"]
-		t_ad += n_verdict[k, "adapted"]; t_no += n_verdict[k, "no"]
-		t_ran += n_ran[k]; t_pass += n_pass[k]
-	}
-	printf "| **all** | %d | %d | %d | %d | %d | %d |\n", t_n, t_yes, t_ad,
-	    t_no, t_ran, t_pass
+	put_summary()
 	last = ""
 	for (i = 1; i <= n; i++) {
 		if (suite[i] != last) {

@@ -1,13 +1,8 @@
 # SPDX-License-Identifier: ISC
-# usage: awk -f table.awk conformance.tsv PROGRAM.tap...
+# usage: awk -f summary.awk -f table.awk conformance.tsv PROGRAM.tap...
 # Print CONFORMANCE.md: the upstream cases that libmsg has counterparts of, with
 # what the test run has found.  A case is called "NAME" or "SUITE: NAME" by its
 # program.  A problem of the list goes to standard error.
-
-function complain(text) {
-	print text >"/dev/stderr"
-	bad = 1
-}
 
 function result(i,    key) {
 	if (program[i] == "-")
@@ -23,8 +18,6 @@ function result(i,    key) {
 	return "MISSING"
 }
 
-BEGIN { FS = "\t" }
-
 FNR == NR {
 	if ($0 ~ /^#/)
 		next
@@ -33,10 +26,7 @@ FNR == NR {
 	n++
 	program[n] = $1; suite[n] = $2; name[n] = $3
 	verdict[n] = $4; asserts[n] = $5; note[n] = $6
-	n_verdict[$2, $4]++
-	if (!($2 in n_suite))
-		suites[++n_suites] = $2
-	n_suite[$2]++
+	count_case($2, $4)
 	next
 }
 
@@ -75,19 +65,7 @@ END {
 	print "same assertion in terms of operating system processes; **no**: what it tests exists"
 	print "only in Erlang or Elixir."
 	print ""
-	print "| suite | cases | yes | adapted | no | tested here | pass |"
-	print "|---|---|---|---|---|---|---|"
-	for (s = 1; s <= n_suites; s++) {
-		k = suites[s]
-		printf "| %s | %d | %d | %d | %d | %d | %d |\n", k, n_suite[k],
-		    n_verdict[k, "yes"], n_verdict[k, "adapted"],
-		    n_verdict[k, "no"], n_ran[k], n_pass[k]
-		t_n += n_suite[k]; t_yes += n_verdict[k, "yes"]
-		t_ad += n_verdict[k, "adapted"]; t_no += n_verdict[k, "no"]
-		t_ran += n_ran[k]; t_pass += n_pass[k]
-	}
-	printf "| **all** | %d | %d | %d | %d | %d | %d |\n", t_n, t_yes, t_ad,
-	    t_no, t_ran, t_pass
+	put_summary()
 	last = ""
 	for (i = 1; i <= n; i++) {
 		if (suite[i] != last) {
